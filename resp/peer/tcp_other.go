@@ -1,0 +1,12 @@
+//go:build !linux
+
+package peer
+
+import (
+	"net"
+	"time"
+)
+
+func setUserTimeout(net.Conn, time.Duration) {}
+
+func roundTrip(net.Conn) time.Duration { return 0 }

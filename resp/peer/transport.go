@@ -1,0 +1,285 @@
+package peer
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"redoubt/raft"
+)
+
+// Identity is what a node proves about itself when a connection opens.
+type Identity struct {
+	ClusterID   string
+	NodeID      raft.NodeID
+	Incarnation uint64
+	Version     string // of the software; for logs only
+}
+
+// Handler is the node behind the transport. All are required. They are called
+// from many goroutines, for one connection in order, and must not block for
+// long: while they do, that connection reads nothing.
+type Handler struct {
+	// Message takes over m and all that it points to. From, To and Incarnation
+	// are what the connection has proven.
+	Message func(m raft.Message)
+	// LinkDown tells that the peer broke its control connection to this node:
+	// most likely its process died.
+	LinkDown func(id raft.NodeID)
+	// Verify answers whether a node may take part: nil, ErrUnknown, ErrRemoved or
+	// ErrIncarnation (may be wrapped). It is asked when a connection opens, in
+	// either direction, and for open inbound ones after each SetMembers.
+	Verify func(id raft.NodeID, incarnation uint64) error
+	// Refused tells that a peer refused this node for good: wrong cluster,
+	// removed, or a wiped disk. The reason starts with the word of the refusal.
+	Refused func(by raft.NodeID, reason string)
+}
+
+// Config: the zero value of a limit means its default.
+type Config struct {
+	Self     Identity
+	Secret   string // shared by all nodes of the cluster; "" proves nothing and nobody
+	Listener net.Listener
+	Handler  Handler
+	DataDir  string // where received snapshots go
+	Log      *slog.Logger
+
+	QueueMessages    int           // per peer and lane; 4096
+	QueueBytes       int           // per peer and lane; 64 MB. A larger single message passes an empty queue.
+	MaxMessageBytes  int           // sent or received; 65 MB
+	DialTimeout      time.Duration // 1 s
+	HandshakeTimeout time.Duration // 5 s
+	WriteTimeout     time.Duration // for data that nobody takes; 3 s
+	SnapshotTimeout  time.Duration // for one chunk of a snapshot; 30 s
+}
+
+func (c Config) withDefaults() Config {
+	c.QueueMessages = cmp.Or(c.QueueMessages, 4096)
+	c.QueueBytes = cmp.Or(c.QueueBytes, 64<<20)
+	c.MaxMessageBytes = cmp.Or(c.MaxMessageBytes, 65<<20)
+	c.DialTimeout = cmp.Or(c.DialTimeout, time.Second)
+	c.HandshakeTimeout = cmp.Or(c.HandshakeTimeout, 5*time.Second)
+	c.WriteTimeout = cmp.Or(c.WriteTimeout, 3*time.Second)
+	c.SnapshotTimeout = cmp.Or(c.SnapshotTimeout, 30*time.Second)
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
+	return c
+}
+
+// Transport keeps the streams to and from all other members. Its methods may be
+// called from any goroutine and do not block, Close excepted.
+type Transport struct {
+	config Config
+	ctx    context.Context // ends with Close; every connection hangs on it
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	// membership counts SetMembers calls: a reader that finds it changed asks
+	// Verify again before it delivers the next message.
+	membership atomic.Uint64
+
+	mu       sync.Mutex
+	closed   bool
+	peers    map[raft.NodeID]*peer
+	traffic  map[raft.NodeID]*traffic // outlives a peer's change of address
+	inbound  map[inboundKey]*inbound
+	receipt  *receipt // the snapshot that is coming in
+	refusals map[refusalKey]time.Time
+}
+
+// peer is a member that this node dials.
+type peer struct {
+	t       *Transport
+	id      raft.NodeID
+	addr    string
+	ctx     context.Context // ends when the member leaves or moves
+	cancel  context.CancelFunc
+	streams [2]*stream // by lane
+	traffic *traffic
+
+	mu       sync.Mutex
+	snapshot *snapshotSend // the one that is going out
+}
+
+// traffic counts what went to and came from one peer.
+type traffic struct {
+	bytesOut, bytesIn       atomic.Uint64
+	messagesOut, messagesIn atomic.Uint64
+	drops, reconnects       atomic.Uint64
+}
+
+// PeerState is a copy of what the transport knows about one peer. Counters run
+// since the start of the process.
+type PeerState struct {
+	ID            raft.NodeID
+	Addr          string
+	Up            bool    // both streams to the peer are open
+	RTTSeconds    float64 // of the control stream as the kernel has smoothed it; 0 when down or unknown
+	QueueMessages int
+	QueueBytes    int
+	BytesOut      uint64
+	BytesIn       uint64
+	MessagesOut   uint64
+	MessagesIn    uint64
+	Drops         uint64 // messages not sent: queue full, link down or broken
+	Reconnects    uint64 // streams opened, the first ones not counted
+	SnapshotSent  int64  // bytes of the running snapshot that the peer has confirmed
+	SnapshotSize  int64  // 0: none is running
+}
+
+// New returns a transport that dials, but does not accept before Start.
+func New(c Config) *Transport {
+	t := &Transport{
+		config:   c.withDefaults(),
+		peers:    map[raft.NodeID]*peer{},
+		traffic:  map[raft.NodeID]*traffic{},
+		inbound:  map[inboundKey]*inbound{},
+		refusals: map[refusalKey]time.Time{},
+	}
+	t.ctx, t.cancel = context.WithCancel(context.Background())
+	return t
+}
+
+// Start begins to accept.
+func (t *Transport) Start() { t.spawn(t.accept) }
+
+// Close ends all connections and waits until every goroutine is gone: nothing
+// of Handler and no snapshot's done is called after it.
+func (t *Transport) Close() {
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
+	t.cancel()
+	t.config.Listener.Close()
+	t.wg.Wait()
+}
+
+// spawn starts a goroutine that Close waits for; false after Close.
+func (t *Transport) spawn(f func()) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.spawnLocked(f)
+}
+
+func (t *Transport) spawnLocked(f func()) bool {
+	if !t.closed {
+		t.wg.Go(f)
+	}
+	return !t.closed
+}
+
+// SetMembers says whom to dial, this node excepted: new members are dialled,
+// those with another address dialled there, those not named let go with what
+// was queued for them.
+func (t *Transport) SetMembers(members []raft.Member) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return
+	}
+	addrs := map[raft.NodeID]string{}
+	for _, m := range members {
+		if m.ID != t.config.Self.NodeID {
+			addrs[m.ID] = m.PeerAddr
+		}
+	}
+	for id, p := range t.peers {
+		if addr, ok := addrs[id]; !ok || addr != p.addr {
+			p.cancel()
+			delete(t.peers, id)
+		}
+	}
+	for id, addr := range addrs {
+		if t.peers[id] == nil {
+			t.peers[id] = t.newPeerLocked(id, addr)
+		}
+	}
+	t.membership.Add(1)
+}
+
+func (t *Transport) newPeerLocked(id raft.NodeID, addr string) *peer {
+	p := &peer{t: t, id: id, addr: addr, traffic: t.trafficLocked(id)}
+	p.ctx, p.cancel = context.WithCancel(t.ctx)
+	for l := range p.streams {
+		s := newStream(p, lane(l))
+		p.streams[l] = s
+		t.spawnLocked(s.run)
+	}
+	return p
+}
+
+func (t *Transport) trafficLocked(id raft.NodeID) *traffic {
+	if t.traffic[id] == nil {
+		t.traffic[id] = &traffic{}
+	}
+	return t.traffic[id]
+}
+
+// Send queues m for m.To and takes over all that it points to. It never blocks:
+// what finds its queue full, its link down or its receiver unknown is dropped
+// and counted; Raft repeats what matters. Order is kept within a lane only.
+func (t *Transport) Send(m raft.Message) {
+	if m.Type == raft.MsgSnapshot {
+		panic(fmt.Sprintf("peer: a snapshot is sent with SendSnapshot: %+v", m))
+	}
+	t.mu.Lock()
+	p := t.peers[m.To]
+	t.mu.Unlock()
+	if p != nil {
+		p.streams[laneOf(&m)].push(m)
+	}
+}
+
+// laneOf keeps everything that can be large off the control lane. An append
+// with entries never uses it, however small: appends must keep their order.
+func laneOf(m *raft.Message) lane {
+	if m.Type == raft.MsgForward || len(m.Entries) > 0 {
+		return laneLog
+	}
+	return laneCtl
+}
+
+// Peers returns the state of every dialled peer, sorted by id.
+func (t *Transport) Peers() []PeerState {
+	t.mu.Lock()
+	peers := make([]*peer, 0, len(t.peers))
+	for _, p := range t.peers {
+		peers = append(peers, p)
+	}
+	t.mu.Unlock()
+	slices.SortFunc(peers, func(a, b *peer) int { return cmp.Compare(a.id, b.id) })
+	states := make([]PeerState, len(peers))
+	for i, p := range peers {
+		states[i] = p.state()
+	}
+	return states
+}
+
+func (p *peer) state() PeerState {
+	s := PeerState{
+		ID: p.id, Addr: p.addr, Up: true,
+		BytesOut: p.traffic.bytesOut.Load(), BytesIn: p.traffic.bytesIn.Load(),
+		MessagesOut: p.traffic.messagesOut.Load(), MessagesIn: p.traffic.messagesIn.Load(),
+		Drops: p.traffic.drops.Load(), Reconnects: p.traffic.reconnects.Load(),
+	}
+	for _, st := range p.streams {
+		conn, messages, bytes := st.status()
+		s.Up = s.Up && conn != nil
+		s.QueueMessages += messages
+		s.QueueBytes += bytes
+		if conn != nil && st.lane == laneCtl {
+			s.RTTSeconds = roundTrip(conn).Seconds()
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.snapshot != nil {
+		s.SnapshotSent, s.SnapshotSize = p.snapshot.acked.Load(), p.snapshot.file.Size
+	}
+	return s
+}
