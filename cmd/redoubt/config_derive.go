@@ -1,0 +1,148 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+
+	"redoubt/raft"
+)
+
+// derive fills in what was left open and follows from the rest.
+func (c *Config) derive() error {
+	if !validID.MatchString(c.ID) {
+		return fmt.Errorf("--id: %q is not a name for a node: letters, digits, '-', '_' and '.', at most 64", c.ID)
+	}
+	if err := c.readSecret(); err != nil {
+		return err
+	}
+	own, err := c.deriveCluster()
+	if err != nil {
+		return err
+	}
+	if err := c.deriveListeners(own); err != nil {
+		return err
+	}
+	return c.deriveAnnounce(own)
+}
+
+func (c *Config) readSecret() error {
+	if c.ClusterSecretFile == "" {
+		return nil
+	}
+	if c.ClusterSecret != "" {
+		return errors.New("--cluster-secret and --cluster-secret-file cannot both be set")
+	}
+	text, err := os.ReadFile(c.ClusterSecretFile)
+	if err != nil {
+		return fmt.Errorf("--cluster-secret-file: %w", err)
+	}
+	c.ClusterSecret = strings.TrimRight(string(text), "\r\n")
+	if c.ClusterSecret == "" {
+		return fmt.Errorf("--cluster-secret-file: %s holds no secret", c.ClusterSecretFile)
+	}
+	return nil
+}
+
+// deriveCluster reads --cluster and returns this node's own entry, if any.
+func (c *Config) deriveCluster() (*raft.Member, error) {
+	if c.Cluster == "" {
+		return nil, nil
+	}
+	conf, err := parseCluster(c.Cluster)
+	if err != nil {
+		return nil, fmt.Errorf("--cluster: %w", err)
+	}
+	c.Bootstrap = conf
+	var ids []string
+	var own *raft.Member
+	for i, m := range conf.Members {
+		ids = append(ids, string(m.ID))
+		if string(m.ID) == c.ID {
+			own = &conf.Members[i]
+		}
+	}
+	if !c.given("id") && len(ids) > 1 {
+		// The default would make the same node of every one of them.
+		return nil, fmt.Errorf("--cluster needs --id, which of the members this node is: %s", strings.Join(ids, ", "))
+	}
+	if own != nil {
+		return own, nil
+	}
+	return nil, fmt.Errorf("--id %s is not in --cluster, which has %s", c.ID, strings.Join(ids, ", "))
+}
+
+func (c *Config) deriveListeners(own *raft.Member) error {
+	if own != nil && !c.given("addr") {
+		c.Addr, c.origins["addr"] = own.Addr, originDerived
+	}
+	host, _, err := splitAddr(c.Addr)
+	if err != nil {
+		return fmt.Errorf("--addr: %w", err)
+	}
+	if !c.given("peer-addr") {
+		c.origins["peer-addr"] = originDerived
+		if own != nil {
+			_, bus, _ := net.SplitHostPort(own.PeerAddr)
+			c.PeerAddr = net.JoinHostPort(host, bus)
+		} else if c.PeerAddr, err = offsetPort(c.Addr, busPortOffset); err != nil {
+			return fmt.Errorf("--peer-addr has to be set: %w", err)
+		}
+	}
+	if !c.given("http-addr") {
+		c.origins["http-addr"] = originDerived
+		if c.HTTPAddr, err = offsetPort(c.Addr, httpPortOffset); err != nil {
+			return fmt.Errorf("--http-addr has to be set: %w", err)
+		}
+	}
+	if _, _, err := splitAddr(c.PeerAddr); err != nil {
+		return fmt.Errorf("--peer-addr: %w", err)
+	}
+	if c.HTTPAddr != "" {
+		if _, _, err := splitAddr(c.HTTPAddr); err != nil {
+			return fmt.Errorf("--http-addr: %w", err)
+		}
+	}
+	return nil
+}
+
+// deriveAnnounce settles the address of this node as others reach it, and the
+// configuration of a node that starts alone.
+func (c *Config) deriveAnnounce(own *raft.Member) error {
+	if own != nil {
+		form := announcedForm(*own)
+		if c.given("announce") && c.Announce != form && c.Announce != own.Addr {
+			return fmt.Errorf("--announce %s differs from this node's own address in --cluster, %s", c.Announce, form)
+		}
+		c.Announce = form
+		if !c.given("announce") {
+			c.origins["announce"] = originDerived
+		}
+		return nil
+	}
+	m := raft.Member{ID: raft.NodeID(c.ID), Role: raft.Voter, Addr: reachable(c.Addr), PeerAddr: reachable(c.PeerAddr)}
+	if c.given("announce") {
+		var err error
+		if m.Addr, m.PeerAddr, err = parseAnnounced(c.Announce); err != nil {
+			return fmt.Errorf("--announce: %w", err)
+		}
+	} else {
+		c.origins["announce"] = originDerived
+	}
+	c.Announce = announcedForm(m)
+	c.Bootstrap = raft.Configuration{Members: []raft.Member{m}}
+	return nil
+}
+
+// reachable turns "any address" into one that can be dialled at least from
+// here.
+func reachable(addr string) string {
+	host, port, err := splitAddr(addr)
+	if err == nil && (host == "" || net.ParseIP(host).IsUnspecified()) {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	}
+	return addr
+}

@@ -1,0 +1,15 @@
+// Command redoubt is a Redis-protocol-compatible replicated datastore.
+//
+// main.go dispatches to the subcommands, of which each has a file of its own:
+// serve.go runs a node, config_command.go checks and shows its settings,
+// version.go names the build. The settings of serve are one table,
+// config_table.go; the other config_*.go files read it from flags, environment
+// and file, check it and print it.
+//
+// # Exit codes
+//
+//	 0  done, or stopped by SIGTERM or SIGINT
+//	 1  failed; the last line on standard error says why
+//	 2  wrong usage: unknown subcommand or setting, or settings that do not go together
+//	74  the disk failed: a write or fsync was refused, or what was read is damaged
+package main
