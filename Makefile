@@ -1,0 +1,50 @@
+# Targets with a ## comment are listed by "make help".
+
+GO          ?= go
+STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 30s
+GOTESTFLAGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test lint short fuzz compat faults docs clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 10
+
+run: ## run one node on 127.0.0.1:6379, data in ./redoubt-data
+	$(GO) run ./cmd/redoubt
+
+build: ## build the static binary bin/redoubt
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/redoubt ./cmd/redoubt
+
+test: lint ## everything a change must pass: lint and all tests with the race detector
+	$(GO) test -race $(GOTESTFLAGS) ./...
+
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt'ed:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(STATICCHECK) ./...
+
+short: ## the tests without the race detector and without the long ones
+	$(GO) test -short ./...
+
+fuzz: ## run every fuzz target for FUZZTIME (30s)
+	@for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+compat: ## compare replies with a real redis-server and run redis-cli and redis-benchmark (needs redis-server)
+	$(GO) test -count=1 -run 'Compat|Redis' -v ./fsm ./resp/... ./cmd/redoubt
+
+faults: ## tests that break disks and processes for real (needs root, Linux)
+	$(GO) test -count=1 -run 'Fault|Disk|Crash' -v ./wal ./raft/replica ./cmd/redoubt
+
+docs: ## write the generated tables of docs/
+	$(GO) test -count=1 -run '^TestGenerated' ./cmd/redoubt -update
+
+clean: ## remove what the targets above leave behind
+	rm -rf bin dist
+	$(GO) clean ./...
