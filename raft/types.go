@@ -102,13 +102,14 @@ type Message struct {
 	Term        uint64
 
 	// LogIndex and LogTerm: MsgVote and MsgPreVote: the candidate's last entry;
-	// MsgAppend: the entry before Entries; a rejecting MsgAppendReply: the
-	// follower's hint where the logs may still agree.
+	// MsgAppend: the entry before Entries; MsgHeartbeat: LogTerm is Commit's; a
+	// rejecting MsgAppendReply: the follower's hint where the logs may still
+	// agree.
 	LogIndex uint64
 	LogTerm  uint64
 	Entries  []Entry // MsgAppend; MsgForward (only Data is set)
 	Commit   uint64  // MsgAppend, MsgHeartbeat: the leader's commit index
-	Round    uint64  // MsgAppend, MsgHeartbeat and their replies: read round
+	Round    uint64  // MsgAppend, MsgHeartbeat and their replies: read round; MsgReadIndex(Reply): a number of the asker's process
 	Index    uint64  // MsgAppendReply: highest matching index of that request (or the rejected LogIndex); MsgReadIndexReply: index to wait for; MsgReadIndex: least index wanted
 	ID       uint64  // MsgReadIndex(Reply): the asker's number; MsgForwardReply: see replica
 	Reject   bool    // all replies
@@ -205,6 +206,7 @@ type Status struct {
 	ID          NodeID
 	Role        Role
 	Learner     bool
+	Replaced    bool // the log knows this id with another incarnation: the node takes no part
 	Term        uint64
 	TermSeq     uint64 // the Write that makes Term durable; gate for messages of Term that others compose
 	Vote        NodeID

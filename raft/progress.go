@@ -1,0 +1,134 @@
+package raft
+
+import "slices"
+
+// The names of progress states in PeerStatus.
+const (
+	StateProbe     = "probe"
+	StateReplicate = "replicate"
+	StateSnapshot  = "snapshot"
+)
+
+// progress is what a leader knows of one other member.
+//
+//	probe:     where the logs agree is not known; one message at a time
+//	replicate: it is; entries are streamed within a window of bytes
+//	snapshot:  what the member lacks is gone from the log; entries wait
+type progress struct {
+	state string
+	match uint64 // highest entry known to be durable there
+	next  uint64 // first entry to send; match < next
+
+	probing   bool   // a probe is under way
+	probeTick uint64 // when it left
+
+	window      []inflight // unacknowledged appends, oldest first
+	windowBytes int
+
+	// A window whose messages were lost shows as a match that stands still from
+	// one heartbeat to the next; an empty append then finds out.
+	beatMatch uint64
+	beatTick  uint64
+	verify    bool
+
+	told   uint64 // highest commit index that a message has carried there
+	notify uint64 // its commit is to be told at once when it gets here
+
+	round     uint64 // highest read round echoed
+	roundSent uint64
+
+	heardTick uint64
+}
+
+type inflight struct {
+	last  uint64
+	bytes int
+}
+
+func newProgress(next, now uint64) *progress {
+	return &progress{state: StateProbe, next: next, heardTick: now}
+}
+
+func (p *progress) probe(next uint64) {
+	p.state = StateProbe
+	p.next = max(next, p.match+1)
+	p.probing = false
+	p.verify = false
+	p.window, p.windowBytes = nil, 0
+}
+
+// waitForContact holds the probe back until the member is heard from.
+func (p *progress) waitForContact(now uint64) {
+	p.probing, p.probeTick = true, now
+}
+
+func (p *progress) replicate() {
+	p.probe(p.match + 1)
+	p.state = StateReplicate
+}
+
+func (p *progress) feedSnapshot() {
+	p.probe(p.match + 1)
+	p.state = StateSnapshot
+}
+
+func (p *progress) sent(last uint64, bytes int) {
+	p.next = last + 1
+	p.window = append(p.window, inflight{last, bytes})
+	p.windowBytes += bytes
+}
+
+// acked takes in that the member has everything up to index. Old or repeated
+// news changes nothing.
+func (p *progress) acked(index, base uint64) {
+	if index < p.match {
+		return
+	}
+	p.match = index
+	p.next = max(p.next, index+1)
+	n := 0
+	for n < len(p.window) && p.window[n].last <= index {
+		p.windowBytes -= p.window[n].bytes
+		n++
+	}
+	p.window = slices.Delete(p.window, 0, n)
+	if p.state == StateProbe || p.state == StateSnapshot && p.match >= base {
+		p.replicate()
+	}
+}
+
+// refused takes in that the member does not have (rejected, its term); next is
+// where to try instead. Answers to anything but the latest try are stale.
+func (p *progress) refused(rejected, next uint64) {
+	switch p.state {
+	case StateProbe:
+		if rejected == p.next-1 {
+			p.probe(min(next, rejected))
+		}
+	case StateReplicate:
+		if rejected > p.match {
+			p.probe(p.match + 1)
+		}
+	}
+}
+
+// heartbeat takes in a sign of life that says nothing about the log.
+func (p *progress) heartbeat(now uint64, everyTicks int) {
+	if now-p.probeTick >= uint64(everyTicks) {
+		p.probing = false
+	}
+	if now-p.beatTick < uint64(everyTicks) {
+		return
+	}
+	p.verify = p.state == StateReplicate && p.match+1 < p.next && p.match == p.beatMatch
+	p.beatMatch, p.beatTick = p.match, now
+}
+
+func (p *progress) heard(now uint64, round uint64) {
+	p.heardTick = now
+	p.round = max(p.round, round)
+}
+
+func (p *progress) active(now uint64, withinTicks int) bool {
+	return now-p.heardTick < uint64(withinTicks)
+}
