@@ -1,0 +1,89 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// ReserveBytes is what a snapshot that is being received must leave free, and
+// what must be free besides the ballast before it is laid down again.
+const ReserveBytes = 32 << 20
+
+// ReleaseBallast gives back the space of the ballast file. To be called when the
+// disk is so full that the snapshot which would make room cannot be written; the
+// next Compact or Open lays it down again when there is room.
+func ReleaseBallast(dir string) error {
+	err := os.Remove(filepath.Join(dir, ballastName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("wal: ballast: %w", err)
+	}
+	return nil
+}
+
+// layBallast reserves size bytes when they can be spared. The ballast is a
+// convenience: the log is as safe without, so a full disk is no error here.
+func layBallast(dir string, size int64) error {
+	path := filepath.Join(dir, ballastName)
+	if size == 0 {
+		return ReleaseBallast(dir)
+	}
+	if info, err := os.Stat(path); err == nil && info.Size() == size {
+		return nil
+	}
+	free, err := FreeBytes(dir)
+	if err != nil {
+		return err
+	}
+	if free < uint64(size)+ReserveBytes {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, filePerm)
+	if err != nil {
+		return fmt.Errorf("wal: ballast: %w", err)
+	}
+	err = errors.Join(reserve(f, size), f.Close())
+	if err != nil {
+		return errors.Join(ignoreFull(err), ReleaseBallast(dir))
+	}
+	return nil
+}
+
+// withBallast runs step and, when the disk is full, once more without the ballast.
+func withBallast(dir string, step func() error) error {
+	err := step()
+	if isFull(err) && ReleaseBallast(dir) == nil {
+		err = step()
+	}
+	return err
+}
+
+func isFull(err error) bool {
+	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
+}
+
+func ignoreFull(err error) error {
+	if isFull(err) || errors.Is(err, unix.EFBIG) {
+		return nil
+	}
+	return err
+}
+
+func fillZero(f *os.File, size int64) error {
+	zeros := make([]byte, 1<<20)
+	for size > 0 {
+		n, err := f.Write(zeros[:min(size, int64(len(zeros)))])
+		if err != nil {
+			return err
+		}
+		size -= int64(n)
+	}
+	return nil
+}

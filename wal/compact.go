@@ -1,0 +1,47 @@
+package wal
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Compact drops the oldest segment files as long as all their entries are at or
+// below index, which a durable snapshot covers. It keeps the segment being
+// written and one more, so that the log never is without the hard state. Same
+// goroutine as Append; it takes two file system operations per segment.
+//
+// An index that no intact snapshot covers is refused, and nothing is dropped; any
+// other error poisons the log.
+func (l *Log) Compact(index uint64) error {
+	if l.err != nil {
+		return l.err
+	}
+	n := 0
+	for n < len(l.segments)-1 && l.segments[n].maxIndex <= index {
+		n++
+	}
+	n-- // one segment of slack; it has frames, while the newest may be empty
+	if n > 0 {
+		newest, _, err := LatestSnapshot(l.dir)
+		if err != nil {
+			return err
+		}
+		if newest.Meta.Index < index {
+			return fmt.Errorf("wal: compaction up to entry %d, but the newest snapshot is %d", index, newest.Meta.Index)
+		}
+	}
+	dir := filepath.Join(l.dir, segmentsName)
+	for ; n > 0; n-- {
+		// Durably one by one: a gap after a crash would be a missing segment.
+		if err := os.Remove(filepath.Join(dir, l.segments[0].name())); err != nil {
+			return l.poison(err)
+		}
+		if err := syncDir(dir); err != nil {
+			return l.poison(err)
+		}
+		l.segments = l.segments[1:]
+		l.publish()
+	}
+	return layBallast(l.dir, l.o.BallastBytes)
+}

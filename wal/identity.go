@@ -1,0 +1,146 @@
+package wal
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"redoubt/raft"
+)
+
+// FormatVersion is the version of the data directory's layout that this package
+// writes. It reads no other.
+const FormatVersion = 1
+
+const (
+	identityName  = "IDENTITY"
+	highWaterName = "HIGHWATER"
+	lockName      = "LOCK"
+	ballastName   = "BALLAST"
+	segmentsName  = "wal"
+	snapshotsName = "snap"
+	tornName      = "torn"
+)
+
+// Identity says whose data directory it is. It is written once.
+type Identity struct {
+	ClusterID     string // 32 hexadecimal digits
+	NodeID        raft.NodeID
+	Incarnation   uint64 // random, never 0: which life of this node id
+	FormatVersion int    // filled in by CreateIdentity
+	// Bootstrap is the configuration before the first entry of the log; empty
+	// for a node that joins.
+	Bootstrap raft.Configuration
+}
+
+func (id Identity) validate() error {
+	if _, err := hex.DecodeString(id.ClusterID); err != nil || len(id.ClusterID) != 32 {
+		return fmt.Errorf("%w: cluster id %q is not 32 hexadecimal digits", ErrIdentity, id.ClusterID)
+	}
+	if id.NodeID == "" || len(id.NodeID) > maxNodeIDBytes {
+		return fmt.Errorf("%w: node id %q is empty or too long", ErrIdentity, id.NodeID)
+	}
+	if id.Incarnation == 0 {
+		return fmt.Errorf("%w: incarnation is 0", ErrIdentity)
+	}
+	return nil
+}
+
+// LoadIdentity returns the identity of a data directory, and false when it has
+// none yet because it is new.
+func LoadIdentity(dir string) (Identity, bool, error) {
+	path := filepath.Join(dir, identityName)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		for _, name := range []string{segmentsName, highWaterName, snapshotsName} {
+			if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+				return Identity{}, false, corrupt(path, 0, "the file is missing, but %s exists", name)
+			}
+		}
+		return Identity{}, false, nil
+	}
+	if err != nil {
+		return Identity{}, false, fmt.Errorf("wal: %w", err)
+	}
+	var id Identity
+	if err := unseal(path, data, &id); err != nil {
+		return Identity{}, false, err
+	}
+	if id.FormatVersion != FormatVersion {
+		return Identity{}, false, fmt.Errorf("%w: %s has format version %d, this program reads %d",
+			ErrIdentity, path, id.FormatVersion, FormatVersion)
+	}
+	return id, true, id.validate()
+}
+
+// CreateIdentity makes dir the data directory of id, durably. A directory that
+// has an identity keeps it: ErrIdentity.
+func CreateIdentity(dir string, id Identity) error {
+	id.FormatVersion = FormatVersion
+	if err := id.validate(); err != nil {
+		return err
+	}
+	if err := makeDir(dir); err != nil {
+		return fmt.Errorf("wal: %w", err)
+	}
+	held, err := lock(filepath.Join(dir, lockName))
+	if err != nil {
+		return err
+	}
+	defer held.Close()
+	if _, exists, err := LoadIdentity(dir); err != nil {
+		return err
+	} else if exists {
+		return fmt.Errorf("%w: %s has one already", ErrIdentity, dir)
+	}
+	data, err := seal(id)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(dir, identityName), data); err != nil {
+		return fmt.Errorf("wal: %w", err)
+	}
+	return nil
+}
+
+// check compares what the directory says with what the caller expects.
+func (id Identity) check(dir string, want Identity) error {
+	if id.ClusterID != want.ClusterID || id.NodeID != want.NodeID || id.Incarnation != want.Incarnation {
+		return fmt.Errorf("%w: %s belongs to node %s (incarnation %x) of cluster %s, not to node %s (incarnation %x) of cluster %s",
+			ErrIdentity, dir, id.NodeID, id.Incarnation, id.ClusterID, want.NodeID, want.Incarnation, want.ClusterID)
+	}
+	return nil
+}
+
+const sealPrefix = "redoubt crc32c="
+
+// seal makes the content of a small file that a human can read and a program can
+// check: a line with the checksum of the rest, then JSON.
+func seal(v any) ([]byte, error) {
+	body, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("wal: %w", err)
+	}
+	body = append(body, '\n')
+	return append(fmt.Appendf(nil, "%s%08x\n", sealPrefix, crc32.Checksum(body, castagnoli)), body...), nil
+}
+
+func unseal(path string, data []byte, v any) error {
+	head, body, _ := strings.Cut(string(data), "\n")
+	if !strings.HasPrefix(head, sealPrefix) {
+		return corrupt(path, 0, "the first line is not %q and a checksum", sealPrefix)
+	}
+	if sum := fmt.Sprintf("%08x", crc32.Checksum([]byte(body), castagnoli)); head[len(sealPrefix):] != sum {
+		return corrupt(path, int64(len(sealPrefix)), "checksum failed")
+	}
+	if err := json.Unmarshal([]byte(body), v); err != nil {
+		return corrupt(path, int64(len(head)+1), "%v", err)
+	}
+	return nil
+}

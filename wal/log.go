@@ -1,0 +1,300 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+
+	tidwall "github.com/tidwall/wal"
+
+	"redoubt/raft"
+)
+
+const (
+	defaultSegmentBytes = 8 << 20
+	minSegmentBytes     = 256
+	maxSegmentBytes     = 512 << 20
+	defaultBallastBytes = 16 << 20
+)
+
+// Options of a Log. The zero value is the default.
+type Options struct {
+	// SegmentBytes is the size at which a segment is closed; 0 means 8 MB. The
+	// newest segment is kept in memory.
+	SegmentBytes int
+	// NoSync leaves it to the operating system when appended frames reach the
+	// disk: a crash of the machine loses acknowledged writes, votes among them,
+	// and may leave a log that Open refuses.
+	NoSync bool
+	// BallastBytes is the size of the file that ReleaseBallast removes; 0 means
+	// 16 MB, a negative number none.
+	BallastBytes int64
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.SegmentBytes == 0 {
+		o.SegmentBytes = defaultSegmentBytes
+	}
+	if o.BallastBytes == 0 {
+		o.BallastBytes = defaultBallastBytes
+	}
+	o.BallastBytes = max(o.BallastBytes, 0)
+	if o.SegmentBytes < minSegmentBytes || o.SegmentBytes > maxSegmentBytes {
+		return o, fmt.Errorf("wal: segments of %d bytes: allowed are %d to %d", o.SegmentBytes, minSegmentBytes, maxSegmentBytes)
+	}
+	return o, nil
+}
+
+// Recovered is what Open found. HardState, Snapshot and Entries are a raft.State.
+type Recovered struct {
+	HardState raft.HardState
+	// Snapshot is the newest snapshot's meta; without one its Index is 0 and its
+	// Config the bootstrap configuration.
+	Snapshot raft.SnapshotMeta
+	// SnapshotFile is nil without a snapshot.
+	SnapshotFile *SnapshotFile
+	// Entries follow Snapshot.Index without a gap. Their Data share the memory
+	// of the segments that were read.
+	Entries []raft.Entry
+	// TornBytes is the size of the unfinished frame that a crash left, now cut
+	// off; TornFile is where a copy is, "" when there was no room for one.
+	TornBytes int64
+	TornFile  string
+	// Clean is true when the log was closed, not cut off by a crash.
+	Clean bool
+}
+
+// Log is an open write-ahead log. One goroutine owns it: only Stats may be
+// called from others.
+type Log struct {
+	dir   string
+	o     Options
+	seed  uint32
+	lock  *os.File
+	log   *tidwall.Log
+	batch tidwall.Batch
+	frame []byte // the frame being built; reused
+
+	segments  segments
+	seq       uint64         // of the newest frame
+	hardState raft.HardState // newest given
+	durable   raft.HardState // of the newest frame
+	base      uint64         // snapshot that the log follows: no entry at or below it is ever overridden
+	lastIndex uint64
+	lastTerm  uint64
+
+	err    error // first disk error, wrapping ErrPoisoned; or ErrClosed
+	counts counts
+}
+
+// Stats is a copy of the log's gauges.
+type Stats struct {
+	Segments  int
+	Bytes     int64  // of all segments
+	FirstSeq  uint64 // oldest frame on disk
+	LastSeq   uint64 // newest frame
+	LastIndex uint64 // last log entry
+	Poisoned  bool
+}
+
+type counts struct {
+	segments, bytes              atomic.Int64
+	firstSeq, lastSeq, lastIndex atomic.Uint64
+	poisoned                     atomic.Bool
+}
+
+// Stats may be called from any goroutine. The fields are of about the same moment.
+func (l *Log) Stats() Stats {
+	return Stats{
+		Segments:  int(l.counts.segments.Load()),
+		Bytes:     l.counts.bytes.Load(),
+		FirstSeq:  l.counts.firstSeq.Load(),
+		LastSeq:   l.counts.lastSeq.Load(),
+		LastIndex: l.counts.lastIndex.Load(),
+		Poisoned:  l.counts.poisoned.Load(),
+	}
+}
+
+func (l *Log) publish() {
+	var bytes int64
+	for _, s := range l.segments {
+		bytes += s.bytes
+	}
+	l.counts.segments.Store(int64(len(l.segments)))
+	l.counts.bytes.Store(bytes)
+	l.counts.firstSeq.Store(l.segments[0].first)
+	l.counts.lastSeq.Store(l.seq)
+	l.counts.lastIndex.Store(l.lastIndex)
+}
+
+// Open recovers the log of the data directory dir and locks it. It repairs what
+// a crash leaves behind and refuses, with a *CorruptError and before it has
+// changed anything, what a crash cannot explain. Errors: ErrLocked, ErrIdentity,
+// *CorruptError, or those of the file system.
+func Open(dir string, id Identity, o Options) (*Log, Recovered, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, Recovered{}, err
+	}
+	if _, exists, err := LoadIdentity(dir); err != nil {
+		return nil, Recovered{}, err
+	} else if !exists {
+		return nil, Recovered{}, fmt.Errorf("%w: %s has none", ErrIdentity, dir)
+	}
+	held, err := lock(filepath.Join(dir, lockName))
+	if err != nil {
+		return nil, Recovered{}, err
+	}
+	l := &Log{dir: dir, o: o, lock: held, seed: frameSeed(id.Incarnation)}
+	rec, err := l.open(id)
+	if err != nil {
+		if l.log != nil {
+			l.log.Close() // the error that counts is the first
+		}
+		held.Close()
+		return nil, Recovered{}, err
+	}
+	return l, rec, nil
+}
+
+func (l *Log) open(want Identity) (Recovered, error) {
+	id, _, err := LoadIdentity(l.dir)
+	if err != nil {
+		return Recovered{}, err
+	}
+	if err := id.check(l.dir, want); err != nil {
+		return Recovered{}, err
+	}
+	rec := Recovered{Snapshot: raft.SnapshotMeta{Config: id.Bootstrap}}
+	file, exists, err := LatestSnapshot(l.dir)
+	if err != nil {
+		return Recovered{}, err
+	}
+	if exists {
+		rec.Snapshot, rec.SnapshotFile = file.Meta, &file
+	}
+	s, needMark, err := l.scan(rec.Snapshot)
+	if err != nil {
+		return Recovered{}, err
+	}
+	// Nothing was changed so far; from here on the directory is known to be sound.
+	if err := l.repair(s, &rec); err != nil {
+		return Recovered{}, fmt.Errorf("wal: repair: %w", err)
+	}
+	if err := l.start(s); err != nil {
+		return Recovered{}, err
+	}
+	if needMark {
+		w := raft.Write{HardState: s.replay.hardState, Snapshot: &rec.Snapshot, MustSync: true}
+		if _, err := l.Append([]raft.Write{w}); err != nil {
+			return Recovered{}, err
+		}
+	}
+	if err := layBallast(l.dir, l.o.BallastBytes); err != nil {
+		return Recovered{}, err
+	}
+	rec.HardState, rec.Entries = s.replay.hardState, s.replay.entries
+	return rec, nil
+}
+
+// scan reads the log, compares it with the snapshot and the high-water file and
+// sets what follows from it. NeedMark: see reconcile.
+func (l *Log) scan(snap raft.SnapshotMeta) (s *scan, needMark bool, err error) {
+	high, exists, err := loadHighWater(l.dir)
+	if err != nil {
+		return nil, false, err
+	}
+	s, err = scanSegments(filepath.Join(l.dir, segmentsName), l.seed)
+	if err != nil {
+		return nil, false, err
+	}
+	if err := high.check(l.dir, exists, s); err != nil {
+		return nil, false, err
+	}
+	firstSeq := uint64(1)
+	if len(s.segments) > 0 {
+		firstSeq = s.segments[0].first
+	} else {
+		s.replay.baseKnown = true
+	}
+	needMark, reason := s.replay.reconcile(snap, firstSeq)
+	if reason != "" {
+		return nil, false, corrupt(filepath.Join(s.dir, segment{first: firstSeq}.name()), 0, "%s", reason)
+	}
+	s.clean = high.Clean && s.torn == nil && s.segments.tail().next() == high.Seq+1
+	return s, needMark, nil
+}
+
+// start opens the repaired log for appending.
+func (l *Log) start(s *scan) error {
+	log, err := tidwall.Open(s.dir, &tidwall.Options{
+		NoSync:           true, // Append calls Sync itself, to time it
+		SegmentSize:      l.o.SegmentBytes,
+		SegmentCacheSize: 1,
+		AllowEmpty:       true,
+		DirPerms:         dirPerm,
+		FilePerms:        filePerm,
+	})
+	if err != nil {
+		return fmt.Errorf("wal: %w", err)
+	}
+	l.log = log
+	l.segments = s.segments
+	if len(l.segments) == 0 {
+		l.segments = segments{{first: 1}}
+	}
+	l.seq = l.segments.tail().next() - 1
+	if last, err := log.LastIndex(); err != nil {
+		return fmt.Errorf("wal: %w", err)
+	} else if last != l.seq {
+		panic(fmt.Sprintf("wal: tidwall opened the log at frame %d, the scan ended at %d", last, l.seq))
+	}
+	l.hardState, l.durable = s.replay.hardState, s.replay.hardState
+	l.base, l.lastIndex, l.lastTerm = s.replay.base, s.replay.last(), s.replay.lastTerm()
+	l.publish()
+	err = withBallast(l.dir, func() error { return errors.Join(syncDir(s.dir), l.storeHighWater(false)) })
+	if err != nil {
+		return fmt.Errorf("wal: %w", err)
+	}
+	return nil
+}
+
+func (l *Log) storeHighWater(clean bool) error {
+	h := highWater{Seq: l.seq, Tail: l.segments.tail().first, Term: l.durable.Term, Vote: l.durable.Vote, Clean: clean}
+	return h.store(l.dir)
+}
+
+// Close writes what only waited to ride along, marks the log as cleanly closed
+// and releases the directory. Of a poisoned log it marks nothing and returns the
+// error that poisoned it.
+func (l *Log) Close() error {
+	if errors.Is(l.err, ErrClosed) {
+		return nil
+	}
+	err := l.err
+	if err == nil && l.hardState != l.durable {
+		l.beginFrame()
+		err = l.endFrame(&AppendStats{})
+	}
+	if err == nil {
+		// Also with NoSync: tidwall's Close ends with an fsync.
+		if err = l.log.Close(); err == nil {
+			err = withBallast(l.dir, func() error { return l.storeHighWater(true) })
+		}
+	} else {
+		l.log.Close() // the error that counts is the first
+	}
+	l.err = ErrClosed
+	return errors.Join(err, l.lock.Close())
+}
+
+// poison makes err the answer to every later call: tidwall's buffer holds bytes
+// that the file may lack, and after a failed fsync a second one that succeeds
+// proves nothing. Only a restart knows what is on the disk.
+func (l *Log) poison(err error) error {
+	l.err = fmt.Errorf("%w: %w", ErrPoisoned, err)
+	l.counts.poisoned.Store(true)
+	return l.err
+}
