@@ -1,0 +1,113 @@
+package replica
+
+import (
+	"time"
+
+	"redoubt/fsm"
+	"redoubt/raft"
+	"redoubt/resp"
+)
+
+// Batch is what one connection has in flight: the commands of one pipeline, in
+// order, and their replies. A connection has one batch and uses it again.
+//
+// The connection fills Commands, calls Node.Submit, then Wait; in between the
+// batch and everything it refers to belong to the node.
+type Batch struct {
+	Commands []fsm.Command
+	// Reply holds the replies of all Commands, in order. Valid after Wait.
+	Reply []byte
+	// Index is the log index of the entry that carried the writes, 0 when there
+	// was none. Valid after Wait.
+	Index uint64
+
+	entry      []byte // the writes, encoded as a log entry; nil when there are none
+	needsClock bool
+	seq        uint64 // names the batch among those of this process
+	deadlineMs int64
+	proposed   bool   // may have been appended in term
+	term       uint64 // of the leader it was proposed to
+	began      time.Time
+	done       chan struct{}
+	dead       <-chan struct{} // the node's
+}
+
+// NewBatch returns an empty batch.
+func NewBatch() *Batch { return &Batch{done: make(chan struct{}, 1)} }
+
+// Reset makes the batch ready for the next pipeline, keeping its buffers.
+func (b *Batch) Reset() {
+	clear(b.Commands) // let go of the arguments
+	b.Commands = b.Commands[:0]
+	b.Reply = b.Reply[:0]
+	b.Index, b.entry, b.needsClock, b.proposed, b.term = 0, nil, false, false, 0
+}
+
+// Wait blocks until the node has answered. After an error the node has stopped
+// without an answer; the batch must not be used again.
+func (b *Batch) Wait() error {
+	select {
+	case <-b.done:
+		return nil
+	case <-b.dead:
+	}
+	select { // it may have been the last thing that the node did
+	case <-b.done:
+		return nil
+	default:
+		return errStopped
+	}
+}
+
+// prepare encodes the writes, in the goroutine of the connection: the loop has
+// better things to do.
+func (b *Batch) prepare() {
+	b.began = time.Now()
+	writes := false
+	for i := range b.Commands {
+		if b.Commands[i].Class() == fsm.Write {
+			writes = true
+		}
+		b.needsClock = b.needsClock || b.Commands[i].NeedsClock()
+	}
+	if writes {
+		b.entry = fsm.AppendEntry(nil, b.Commands)
+	}
+}
+
+// fail answers every command that would have looked at the keyspace with the
+// error text, which must be true of all of them.
+func (b *Batch) fail(text string) {
+	for i := range b.Commands {
+		if c := &b.Commands[i]; c.Class() == fsm.Session {
+			b.Reply = append(b.Reply, c.Literal...)
+		} else {
+			b.Reply = resp.AppendError(b.Reply, text)
+		}
+	}
+	b.finish()
+}
+
+// uncertain answers a batch whose entry may be committed one day. Its reads
+// surely did not happen.
+func (b *Batch) uncertain(why string) {
+	for i := range b.Commands {
+		switch c := &b.Commands[i]; c.Class() {
+		case fsm.Session:
+			b.Reply = append(b.Reply, c.Literal...)
+		case fsm.Read:
+			b.Reply = resp.AppendError(b.Reply, resp.ErrTryAgain)
+		default:
+			b.Reply = resp.AppendError(b.Reply, resp.Uncertain(why))
+		}
+	}
+	b.finish()
+}
+
+func (b *Batch) finish() { b.done <- struct{}{} }
+
+// leaderHint is where the core last saw a leader.
+type leaderHint struct {
+	id   raft.NodeID
+	term uint64
+}

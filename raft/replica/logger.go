@@ -1,0 +1,94 @@
+package replica
+
+import (
+	"time"
+
+	"redoubt/raft"
+	"redoubt/wal"
+)
+
+// logItem is one step of the logger: a write, or else the index up to which the
+// log may be dropped.
+type logItem struct {
+	write   raft.Write
+	compact uint64
+}
+
+// runLogger owns the log. While one fsync runs the next writes queue up; they
+// share the next frame and its fsync. The first error ends the node: what is on
+// the disk after a failed write is anybody's guess.
+func (n *Node) runLogger() {
+	var batch []raft.Write
+	for {
+		select {
+		case <-n.quit:
+			return
+		case <-n.writes.ready:
+		}
+		batch = batch[:0]
+		compact, mustSync := uint64(0), false
+		for _, it := range n.writes.take() {
+			if it.compact > 0 {
+				compact = it.compact
+				continue
+			}
+			batch = append(batch, it.write)
+			mustSync = mustSync || it.write.MustSync
+		}
+		if err := n.writeLog(batch, mustSync); err != nil {
+			n.fence(err)
+			return
+		}
+		clear(batch)
+		if compact > 0 {
+			if err := n.wal.Compact(compact); err != nil {
+				n.fence(err)
+				return
+			}
+		}
+	}
+}
+
+func (n *Node) writeLog(batch []raft.Write, mustSync bool) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	// A new commit index alone is worth no fsync: the next frame carries it, and
+	// after a crash the leader tells it again.
+	if mustSync {
+		st, err := n.wal.Append(batch)
+		if err != nil {
+			return err
+		}
+		w := n.metrics.WAL
+		w.WriteSeconds.Observe(st.WriteSeconds)
+		w.FsyncSeconds.Observe(st.SyncSeconds)
+		w.WrittenBytes.Add(float64(st.Bytes))
+		if st.Entries > 0 {
+			n.metrics.Raft.BatchEntries.Observe(float64(st.Entries))
+		}
+	}
+	n.inbox.push(event{kind: evWrote, seq: batch[len(batch)-1].Seq})
+	return nil
+}
+
+// watchDisk looks at the free space, so that writes are refused before the log
+// is at risk.
+func (n *Node) watchDisk() {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		free, err := wal.FreeBytes(n.config.DataDir)
+		if err != nil {
+			n.fence(err)
+			return
+		}
+		n.disk.Store(free)
+		n.inbox.push(event{kind: evDisk, free: free})
+		select {
+		case <-n.quit:
+			return
+		case <-ticker.C:
+		}
+	}
+}

@@ -1,0 +1,138 @@
+package replica
+
+import "redoubt/raft"
+
+// entryOverheadBytes is what an entry weighs in the log besides its data.
+const entryOverheadBytes = 64
+
+// A follower that is behind keeps the log from being cut, but not for ever: a
+// dead one would fill the disk. One that is just being fed by snapshot gets
+// more, or it would need the next snapshot as soon as it has this one.
+const (
+	laggingKeepFactor = 2 // × snapshotBytes
+	feedingKeepFactor = 8
+)
+
+const (
+	expireEveryTicks  = 5
+	compactEveryTicks = 100
+)
+
+// snapshotState is what the machine knows of snapshots.
+type snapshotState struct {
+	meta       raft.SnapshotMeta // newest durable one
+	madeMs     int64
+	run        uint64 // numbers the attempts
+	running    bool
+	wanted     bool // someone asked for one
+	bytesSince int  // log bytes handed to the applier since the last began
+	// feeding has the index of the snapshot that a follower is being sent.
+	feeding map[raft.NodeID]uint64
+}
+
+// tick is called once for each tick of the core.
+func (m *machine) tick() {
+	m.core.Tick()
+	m.ticks++
+	if m.ticks%expireEveryTicks == 0 {
+		m.expire()
+	}
+	if m.ticks%compactEveryTicks == 0 {
+		m.compactLog()
+	}
+	m.expireKeys()
+}
+
+// expireKeys has the leader move the log's time on when a key is due. Entries
+// remove a bounded number of due keys each, so one tick may not be enough.
+func (m *machine) expireKeys() {
+	leader, term := m.core.Leader()
+	if leader != m.core.ID() || m.expiryMs == 0 || m.expiryMs >= m.nowMs {
+		return
+	}
+	if m.stamp.term != term || m.stamp.ms <= m.expiryMs || m.applied >= m.stamp.index {
+		m.tickClock()
+	}
+}
+
+// appliedTo is told how far the applier has come and when the next key is due.
+func (m *machine) appliedTo(index uint64, expiryMs int64) {
+	m.applied = index
+	m.expiryMs = expiryMs
+	m.core.Applied(index)
+}
+
+// snapshotIfDue asks the applier for a snapshot of everything handed over.
+func (m *machine) snapshotIfDue() {
+	s := &m.snapshot
+	if s.running || m.handed <= s.meta.Index {
+		return
+	}
+	old := m.limits.snapshotAgeMs > 0 && m.nowMs-s.madeMs >= m.limits.snapshotAgeMs
+	if !s.wanted && !old && s.bytesSince < m.limits.snapshotBytes {
+		return
+	}
+	s.running, s.wanted, s.bytesSince = true, false, 0
+	s.run++
+	meta := raft.SnapshotMeta{Index: m.handed, Term: m.handedTerm, Config: m.core.ConfigAt(m.handed)}
+	m.fx.apply = append(m.fx.apply, applyItem{snapshot: &meta, run: s.run})
+}
+
+// feed notes which snapshot the follower is about to get.
+func (m *machine) feed(to []raft.NodeID) {
+	for _, id := range to {
+		m.snapshot.feeding[id] = m.snapshot.meta.Index
+	}
+	m.fx.snapshotTo = append(m.fx.snapshotTo, to...)
+}
+
+// snapshotDone is told that attempt run has ended; ok: its file is durable.
+func (m *machine) snapshotDone(run uint64, meta raft.SnapshotMeta, ok bool) {
+	s := &m.snapshot
+	if run != s.run {
+		return // overtaken by an installed snapshot
+	}
+	s.running = false
+	s.madeMs = m.nowMs
+	if !ok {
+		return
+	}
+	s.meta = meta
+	m.compactLog()
+}
+
+// compactLog cuts the log behind the newest snapshot, but not under a follower
+// that still needs it.
+func (m *machine) compactLog() {
+	snap := m.snapshot.meta
+	if snap.Index == 0 {
+		return
+	}
+	upTo := snap.Index
+	logBytes := m.core.LogBytes()
+	for _, p := range m.core.Status().Peers {
+		switch {
+		case p.State == raft.StateSnapshot && logBytes < feedingKeepFactor*m.limits.snapshotBytes:
+			upTo = min(upTo, max(p.Match, m.snapshot.feeding[p.ID]))
+		case p.State != raft.StateSnapshot && p.Active && logBytes < laggingKeepFactor*m.limits.snapshotBytes:
+			upTo = min(upTo, p.Match)
+		}
+	}
+	if cut := m.core.Compact(snap, upTo); cut > m.fx.compact {
+		m.fx.compact = cut
+	}
+}
+
+// install replaces the state by a snapshot from the leader. Whether the entries
+// it jumps over held batches of ours cannot be told.
+func (m *machine) install(meta raft.SnapshotMeta) {
+	for _, seq := range sortedKeys(m.pending) {
+		m.pending[seq].uncertain("the node was brought up to date by a snapshot")
+	}
+	clear(m.pending)
+	m.handed, m.handedTerm = meta.Index, meta.Term
+	s := &m.snapshot
+	s.run++
+	s.running, s.meta, s.madeMs, s.bytesSince = false, meta, m.nowMs, 0
+	m.fx.apply = append(m.fx.apply, applyItem{install: &meta})
+}

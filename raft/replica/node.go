@@ -1,0 +1,374 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"redoubt/fsm"
+	"redoubt/metrics"
+	"redoubt/raft"
+	"redoubt/resp/peer"
+	"redoubt/wal"
+)
+
+// Config says how a node runs. All fields are required unless they say
+// otherwise.
+type Config struct {
+	DataDir  string
+	Identity wal.Identity // of DataDir
+	Version  string       // of the software, shown to peers
+	Seed     uint64       // for timeouts and the seeds of entries; random in production
+
+	// PeerListener takes the connections of the other members; the node closes
+	// it.
+	PeerListener  net.Listener
+	ClusterSecret string // optional
+
+	Tick                          time.Duration
+	ElectionTicks, HeartbeatTicks int
+
+	CommandTimeout   time.Duration // every batch is answered within it
+	SnapshotBytes    int           // log bytes that make a snapshot due
+	SnapshotInterval time.Duration // optional: the greatest age of the newest snapshot
+	MinFreeBytes     uint64        // optional: below it clients' writes are refused
+	NoSync           bool          // do not fsync the log: acknowledged writes may be lost
+	LocalReads       bool          // serve reads from the local state, however old it is
+
+	Store   fsm.Config
+	Metrics *metrics.Metrics
+	Log     *slog.Logger
+}
+
+// Limits on what is in flight, sized for commands of up to a few megabytes on a
+// LAN.
+const (
+	maxAppendBytes      = 1 << 20
+	maxInflightBytes    = 16 << 20
+	maxUncommittedBytes = 256 << 20
+	diskStallTicks      = 100
+)
+
+// Node is a running member. Its methods may be called from any goroutine.
+type Node struct {
+	config  Config
+	log     *slog.Logger
+	metrics *metrics.Metrics
+
+	machine   *machine // of the loop
+	wal       *wal.Log // of the logger
+	inbox     *queue[event]
+	writes    *queue[logItem]
+	applies   *queue[applyItem]
+	transport *peer.Transport
+	waiters   []waiter // of the loop
+	leader    leaderHint
+
+	members atomic.Pointer[raft.Configuration]
+	recent  atomic.Pointer[Status]
+	memory  atomic.Int64
+	disk    atomic.Uint64 // free bytes
+
+	wg      sync.WaitGroup
+	quit    chan struct{} // closed: goroutines end
+	stop    sync.Once
+	dead    chan struct{} // closed: no batch will be answered any more
+	failure atomic.Pointer[error]
+}
+
+// event is anything that happens to the machine.
+type event struct {
+	kind     eventKind
+	batch    *Batch
+	msg      raft.Message
+	peer     raft.NodeID
+	seq      uint64 // evWrote
+	index    uint64 // evApplied
+	expiryMs int64  // evApplied
+	run      uint64 // evSnapshotDone
+	meta     raft.SnapshotMeta
+	file     wal.SnapshotFile
+	ok       bool
+	free     uint64 // evDisk
+	waiter   waiter
+	status   chan<- Status
+	result   chan<- error
+}
+
+type eventKind uint8
+
+const (
+	evBatch eventKind = iota + 1
+	evMessage
+	evLinkDown
+	evWrote
+	evApplied
+	evSnapshotDone
+	evSnapshotSent
+	evSnapshotWanted
+	evDisk
+	evWaiter
+	evStatus
+	evTransfer
+)
+
+// Open recovers the node from its data directory and starts it.
+func Open(c Config) (*Node, error) {
+	log, rec, err := wal.Open(c.DataDir, c.Identity, wal.Options{NoSync: c.NoSync})
+	if err != nil {
+		return nil, err
+	}
+	if rec.TornBytes > 0 {
+		c.Log.Warn("torn tail cut off the log; it was never acknowledged", "event", "repair", "file", rec.TornFile, "bytes", rec.TornBytes)
+		c.Metrics.WAL.TornRecords.Inc()
+	}
+	if rec.Snapshot.Index == 0 {
+		rec.Snapshot.Config = c.Identity.Bootstrap
+	}
+	store := fsm.New(c.Store)
+	if rec.Snapshot.Index > 0 {
+		if store, err = loadSnapshot(c.DataDir, rec.Snapshot, c.Store); err != nil {
+			return nil, errors.Join(err, log.Close())
+		}
+	}
+	n := &Node{
+		config: c, log: c.Log, metrics: c.Metrics, wal: log,
+		inbox: newQueue[event](), writes: newQueue[logItem](), applies: newQueue[applyItem](),
+		quit: make(chan struct{}), dead: make(chan struct{}),
+	}
+	n.machine = n.newMachine(rec)
+	n.publish()
+	n.start(store)
+	return n, nil
+}
+
+func (n *Node) newMachine(rec wal.Recovered) *machine {
+	c := n.config
+	rng := newRand(c.Seed)
+	core := raft.New(raft.Config{
+		ID: c.Identity.NodeID, Incarnation: c.Identity.Incarnation,
+		ElectionTicks: c.ElectionTicks, HeartbeatTicks: c.HeartbeatTicks,
+		MaxAppendBytes: maxAppendBytes, MaxInflightBytes: maxInflightBytes, MaxUncommittedBytes: maxUncommittedBytes,
+		DiskStallTicks: diskStallTicks, Rand: newRand(rng.Uint64()),
+	}, raft.State{HardState: rec.HardState, Snapshot: rec.Snapshot, Entries: rec.Entries})
+	m := newMachine(core, rec.Snapshot, rng.Uint64(), rng, limits{
+		timeoutMs: c.CommandTimeout.Milliseconds(), localReads: c.LocalReads, databases: c.Store.Databases,
+		snapshotBytes: c.SnapshotBytes, snapshotAgeMs: c.SnapshotInterval.Milliseconds(),
+	})
+	m.nowMs = time.Now().UnixMilli()
+	m.snapshot.madeMs = m.nowMs
+	return m
+}
+
+func (n *Node) start(store *fsm.Store) {
+	c := n.config
+	n.transport = peer.New(peer.Config{
+		Self: peer.Identity{
+			ClusterID: c.Identity.ClusterID, NodeID: c.Identity.NodeID,
+			Incarnation: c.Identity.Incarnation, Version: c.Version,
+		},
+		Secret: c.ClusterSecret, Listener: c.PeerListener, DataDir: c.DataDir, Log: n.log,
+		Handler: peer.Handler{
+			Message:  func(m raft.Message) { n.inbox.push(event{kind: evMessage, msg: m}) },
+			LinkDown: func(id raft.NodeID) { n.inbox.push(event{kind: evLinkDown, peer: id}) },
+			Verify:   n.verify,
+			Refused: func(by raft.NodeID, reason string) {
+				n.fence(fmt.Errorf("replica: %s refuses this node: %s", by, reason))
+			},
+		},
+	})
+	n.transport.SetMembers(n.others())
+	n.transport.Start()
+	a := &applier{
+		store: store, index: n.machine.handed, queue: n.applies, post: func(e event) { n.inbox.push(e) },
+		load: func(m raft.SnapshotMeta) (*fsm.Store, error) {
+			began := time.Now()
+			s, err := loadSnapshot(c.DataDir, m, c.Store)
+			n.metrics.Snapshot.Observe(metrics.SnapshotRestore, time.Since(began).Seconds(), err)
+			return s, err
+		},
+		start: n.startSnapshot, watch: n.watchApplier, raft: n.metrics.Raft,
+	}
+	n.wg.Go(func() {
+		if err := a.run(n.quit); err != nil {
+			n.fence(err)
+		}
+	})
+	n.wg.Go(n.runLogger)
+	n.wg.Go(n.watchDisk)
+	n.wg.Go(n.run)
+}
+
+// run is the loop.
+func (n *Node) run() {
+	ticker := time.NewTicker(n.config.Tick)
+	defer ticker.Stop()
+	for {
+		ticked := false
+		select {
+		case <-n.quit:
+			n.machine.nowMs = time.Now().UnixMilli()
+			if n.Err() == nil {
+				n.handle(n.inbox.take())
+				n.machine.stop()
+			}
+			close(n.dead)
+			return
+		case <-ticker.C:
+			ticked = true
+		case <-n.inbox.ready:
+		}
+		n.machine.nowMs = time.Now().UnixMilli()
+		n.handle(n.inbox.take())
+		if ticked {
+			n.machine.tick()
+		}
+		n.perform(n.machine.flush())
+		n.afterTurn(ticked)
+	}
+}
+
+func (n *Node) handle(events []event) {
+	m := n.machine
+	for i := range events {
+		switch e := &events[i]; e.kind {
+		case evBatch:
+			m.submit(e.batch)
+		case evMessage:
+			m.receive(e.msg)
+		case evLinkDown:
+			m.core.PeerDown(e.peer)
+		case evWrote:
+			m.wrote(e.seq)
+		case evApplied:
+			m.appliedTo(e.index, e.expiryMs)
+		case evSnapshotDone:
+			m.snapshotDone(e.run, e.meta, e.ok)
+		case evSnapshotSent:
+			m.core.SnapshotSent(e.peer, e.ok)
+		case evSnapshotWanted:
+			m.snapshot.wanted = true
+		case evDisk:
+			m.diskFull = e.free < n.config.MinFreeBytes
+			m.diskClosed = e.free < n.config.MinFreeBytes/2
+		case evWaiter:
+			n.waiters = append(n.waiters, e.waiter)
+		case evStatus:
+			e.status <- n.status()
+		case evTransfer:
+			e.result <- m.core.TransferLeadership(e.peer)
+		}
+	}
+}
+
+// perform hands the effects of a turn to those who carry them out. Nothing here
+// waits.
+func (n *Node) perform(fx effects) {
+	for _, msg := range fx.sends {
+		n.transport.Send(msg)
+	}
+	for i := range fx.writes {
+		n.writes.push(logItem{write: fx.writes[i]})
+	}
+	if fx.compact > 0 {
+		n.writes.push(logItem{compact: fx.compact})
+	}
+	if len(fx.apply) > 0 {
+		n.applies.push(fx.apply...)
+	}
+	for _, id := range fx.snapshotTo {
+		n.sendSnapshot(id)
+	}
+}
+
+// afterTurn tells the world what has changed.
+func (n *Node) afterTurn(ticked bool) {
+	core := n.machine.core
+	id, term := core.Leader()
+	changed := n.leader != leaderHint{id, term}
+	if changed {
+		if id != "" {
+			n.metrics.Raft.LeaderChanges.Inc()
+			n.log.Info("leader", "event", "leader", "leader", id, "term", term)
+		} else {
+			n.log.Info("no leader", "event", "leader", "term", term)
+		}
+		n.leader = leaderHint{id, term}
+	}
+	if ticked || changed {
+		n.publish()
+	}
+	n.wakeWaiters()
+}
+
+// fence stops the node for good: nothing is answered, nobody is voted for, and
+// the process is to end with this error.
+func (n *Node) fence(err error) {
+	if n.failure.CompareAndSwap(nil, &err) {
+		n.stop.Do(func() { close(n.quit) })
+	}
+}
+
+// Err tells why the node stopped by itself; nil while it runs or was closed.
+func (n *Node) Err() error {
+	if p := n.failure.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// Done is closed when the node answers nothing any more.
+func (n *Node) Done() <-chan struct{} { return n.dead }
+
+// Close ends the node: what is in flight is answered with its honest outcome,
+// the log is closed cleanly. It returns Err or what closing the log returned.
+func (n *Node) Close() error {
+	n.stop.Do(func() { close(n.quit) })
+	n.transport.Close()
+	n.wg.Wait()
+	return errors.Join(n.Err(), n.wal.Close())
+}
+
+// Submit hands a batch over. The reply is there when b.Wait returns nil.
+func (n *Node) Submit(b *Batch) {
+	b.dead = n.dead
+	b.prepare()
+	n.inbox.push(event{kind: evBatch, batch: b})
+}
+
+// Transfer moves the leadership to a voter, "" meaning the one that is most up
+// to date, and waits until another node leads or ctx ends. On a follower there
+// is nothing to move.
+func (n *Node) Transfer(ctx context.Context, to raft.NodeID) error {
+	result := make(chan error, 1)
+	n.inbox.push(event{kind: evTransfer, peer: to, result: result})
+	select {
+	case err := <-result:
+		if err != nil {
+			return fmt.Errorf("replica: transfer of leadership: %w", err)
+		}
+	case <-n.dead:
+		return errStopped
+	}
+	self := n.config.Identity.NodeID
+	return n.await(ctx, func(s *Status) bool { return s.Role != raft.Leader && s.Leader != "" && s.Leader != self })
+}
+
+// TakeSnapshot asks for a snapshot and waits until there is one that covers all
+// that was applied when it was called.
+func (n *Node) TakeSnapshot(ctx context.Context) error {
+	want := n.Status().Applied
+	n.inbox.push(event{kind: evSnapshotWanted})
+	return n.await(ctx, func(s *Status) bool { return s.SnapshotIndex >= want })
+}
+
+var (
+	errStopped  = errors.New("replica: the node has stopped")
+	errReplaced = errors.New("replica: the cluster knows this node id with another data directory; " +
+		"remove the member and add it under a new id")
+)

@@ -1,0 +1,217 @@
+package replica
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"redoubt/fsm"
+	"redoubt/raft"
+	"redoubt/resp/peer"
+	"redoubt/wal"
+)
+
+// Status is a copy of what a node knows about itself.
+type Status struct {
+	raft.Status
+	ClusterID       string
+	Incarnation     uint64
+	SnapshotIndex   uint64
+	SnapshotRunning bool
+	LastSnapshot    time.Time // zero: none since the node started
+	DiskFree        uint64
+	DiskFull        bool // clients' writes are refused
+	Pending         int  // batches proposed and not yet answered
+	Ready           bool // knows a leader and is caught up with it
+
+	// Set by Status only, not in Recent.
+	StateHash      uint64
+	StateHashIndex uint64 // the index that StateHash belongs to
+	Store          fsm.Stats
+	WAL            wal.Stats
+	Links          []peer.PeerState
+}
+
+// readyLag is how many committed entries a node may still have to apply and
+// call itself caught up.
+const readyLag = 10_000
+
+func (n *Node) status() Status {
+	m := n.machine
+	s := Status{
+		Status:          m.core.Status(),
+		ClusterID:       n.config.Identity.ClusterID,
+		Incarnation:     n.config.Identity.Incarnation,
+		SnapshotIndex:   m.snapshot.meta.Index,
+		SnapshotRunning: m.snapshot.running,
+		DiskFree:        n.disk.Load(),
+		DiskFull:        m.diskFull,
+		Pending:         len(m.pending),
+	}
+	if m.snapshot.run > 0 && !m.snapshot.running {
+		s.LastSnapshot = time.UnixMilli(m.snapshot.madeMs)
+	}
+	s.Ready = s.Leader != "" && s.Applied+readyLag >= s.Commit
+	return s
+}
+
+// publish refreshes what other goroutines may see without asking, and acts on a
+// new configuration.
+func (n *Node) publish() {
+	s := n.status()
+	n.recent.Store(&s)
+	old := n.members.Load()
+	if old != nil && slices.Equal(old.Members, s.Config.Members) && slices.Equal(old.Removed, s.Config.Removed) {
+		return
+	}
+	n.members.Store(&s.Config)
+	if n.transport != nil {
+		n.transport.SetMembers(n.others())
+	}
+	if me, ok := member(&s.Config, s.ID); ok && me.Incarnation != 0 && me.Incarnation != n.config.Identity.Incarnation {
+		n.fence(errReplaced)
+	}
+}
+
+func member(c *raft.Configuration, id raft.NodeID) (raft.Member, bool) {
+	for _, m := range c.Members {
+		if m.ID == id {
+			return m, true
+		}
+	}
+	return raft.Member{}, false
+}
+
+// others are the members that this node talks to.
+func (n *Node) others() []raft.Member {
+	return slices.DeleteFunc(slices.Clone(n.members.Load().Members), func(m raft.Member) bool {
+		return m.ID == n.config.Identity.NodeID
+	})
+}
+
+// verify decides whether a peer may speak.
+func (n *Node) verify(id raft.NodeID, incarnation uint64) error {
+	c := n.members.Load()
+	if slices.Contains(c.Removed, id) {
+		return peer.ErrRemoved
+	}
+	m, ok := member(c, id)
+	switch {
+	case !ok:
+		return peer.ErrUnknown
+	case m.Incarnation != 0 && m.Incarnation != incarnation:
+		return peer.ErrIncarnation
+	}
+	return nil
+}
+
+// Recent returns the status as of the last tick. It costs nothing.
+func (n *Node) Recent() *Status { return n.recent.Load() }
+
+// watchApplier notes what the applier told.
+func (n *Node) watchApplier(a applied) { n.memory.Store(a.memory) }
+
+// MemoryBytes estimates what the keyspace holds.
+func (n *Node) MemoryBytes() int64 { return n.memory.Load() }
+
+// Status asks the loop and the applier; it reflects everything that was
+// answered before the call.
+func (n *Node) Status() Status {
+	s := *n.recent.Load()
+	fromLoop := make(chan Status, 1)
+	n.inbox.push(event{kind: evStatus, status: fromLoop})
+	select {
+	case s = <-fromLoop:
+	case <-n.dead:
+	}
+	fromApplier := make(chan applied, 1)
+	n.applies.push(applyItem{ask: fromApplier})
+	select {
+	case a := <-fromApplier:
+		s.StateHash, s.StateHashIndex, s.Store = a.hash, a.index, a.stats
+	case <-n.dead:
+	}
+	s.WAL, s.Links = n.wal.Stats(), n.transport.Peers()
+	return s
+}
+
+// await blocks until the status satisfies ok.
+func (n *Node) await(ctx context.Context, ok func(*Status) bool) error {
+	done := make(chan struct{})
+	n.inbox.push(event{kind: evWaiter, waiter: waiter{ctx: ctx, ok: ok, done: done}})
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-n.dead:
+		return errStopped
+	}
+}
+
+// AwaitAcked blocks until the given number of other members hold everything up
+// to index on their disks, or ctx ends; it returns how many do.
+//
+// Only the leader can count them. Elsewhere the answer is what a committed
+// entry implies: a majority has it.
+func (n *Node) AwaitAcked(ctx context.Context, index uint64, others int) int {
+	count := 0
+	_ = n.await(ctx, func(s *Status) bool { // what has been counted by then is the answer
+		count = acked(s, index)
+		return count >= others
+	})
+	if err := ctx.Err(); err != nil {
+		s := n.Status()
+		return acked(&s, index)
+	}
+	return count
+}
+
+func acked(s *Status, index uint64) int {
+	if s.Role != raft.Leader {
+		voters := 0
+		for _, m := range s.Config.Members {
+			if m.Role == raft.Voter {
+				voters++
+			}
+		}
+		if index > s.Commit {
+			return 0
+		}
+		return voters / 2
+	}
+	count := 0
+	for _, p := range s.Peers {
+		if p.Match >= index {
+			count++
+		}
+	}
+	return count
+}
+
+// waiter is someone who waits for a status.
+type waiter struct {
+	ctx  context.Context
+	ok   func(*Status) bool // called by the loop
+	done chan struct{}
+}
+
+func (n *Node) wakeWaiters() {
+	if len(n.waiters) == 0 {
+		return
+	}
+	s := n.status()
+	n.waiters = slices.DeleteFunc(n.waiters, func(w waiter) bool {
+		if w.ctx.Err() != nil {
+			return true
+		}
+		if w.ok(&s) {
+			close(w.done)
+			return true
+		}
+		return false
+	})
+}
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, seed^0x9e3779b97f4a7c15)) }
