@@ -50,7 +50,7 @@ var allowedInPure = strings.Fields(`bufio bytes cmp encoding/binary errors fmt h
 	math/bits math/rand/v2 slices sort strconv strings unicode unicode/utf8 unsafe`)
 
 // mayStartGoroutines are the directories in which a go statement may stand.
-var mayStartGoroutines = []string{"cmd/redoubt", "resp/server", "resp/peer", "raft/replica", "metrics", "bench"}
+var mayStartGoroutines = []string{"cmd/redoubt", "resp/server", "resp/peer", "raft/replica", "bench"}
 
 // source is one parsed Go file.
 type source struct {

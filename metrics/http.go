@@ -1,13 +1,10 @@
 package metrics
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/pprof"
 	"time"
@@ -117,39 +114,16 @@ func plain(w http.ResponseWriter, code int) {
 	w.WriteHeader(code)
 }
 
-// HTTPServer is the running HTTP port.
-type HTTPServer struct {
-	srv  *http.Server
-	done chan error
-}
-
-// Serve answers on l, which it then owns, until Close.
-func Serve(l net.Listener, e Endpoints, log *slog.Logger) *HTTPServer {
-	s := &HTTPServer{
-		srv: &http.Server{
-			Handler:           NewHandler(e),
-			ReadHeaderTimeout: 5 * time.Second,
-			ReadTimeout:       10 * time.Second,
-			WriteTimeout:      90 * time.Second, // a profile takes 30 s unless asked otherwise
-			IdleTimeout:       2 * time.Minute,
-			MaxHeaderBytes:    16 << 10,
-			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		},
-		done: make(chan error, 1),
+// NewServer returns the HTTP port's server. Its timeouts bound what a slow or
+// silent client can hold.
+func NewServer(e Endpoints, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           NewHandler(e),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      90 * time.Second, // a profile takes 30 s unless asked otherwise
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	go func() { s.done <- s.srv.Serve(l) }()
-	return s
-}
-
-// Close stops accepting and waits for requests under way until ctx ends; those
-// still running then are cut off.
-func (s *HTTPServer) Close(ctx context.Context) error {
-	err := s.srv.Shutdown(ctx)
-	if err != nil {
-		s.srv.Close()
-	}
-	if serveErr := <-s.done; !errors.Is(serveErr, http.ErrServerClosed) {
-		return fmt.Errorf("serving HTTP: %w", serveErr)
-	}
-	return err
 }

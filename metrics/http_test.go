@@ -1,15 +1,13 @@
 package metrics
 
 import (
-	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -113,27 +111,21 @@ func TestStatusThatCannotBeEncoded(t *testing.T) {
 	}
 }
 
-func TestServeAndClose(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// A client that connects and says nothing is dropped in the end.
+func TestServerBoundsSlowClients(t *testing.T) {
+	s := NewServer(endpoints(), slog.New(slog.DiscardHandler))
+	for name, d := range map[string]time.Duration{
+		"ReadHeaderTimeout": s.ReadHeaderTimeout, "ReadTimeout": s.ReadTimeout,
+		"WriteTimeout": s.WriteTimeout, "IdleTimeout": s.IdleTimeout,
+	} {
+		if d <= 0 {
+			t.Errorf("%s is not set", name)
+		}
 	}
-	s := Serve(l, endpoints(), slog.New(slog.DiscardHandler))
-	url := "http://" + l.Addr().String() + "/healthz"
-	resp, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
+	if s.MaxHeaderBytes <= 0 {
+		t.Error("MaxHeaderBytes is not set")
 	}
-	body, _ := io.ReadAll(resp.Body)
-	resp.Body.Close()
-	if string(body) != "ok\n" {
-		t.Errorf("got %q", body)
-	}
-	http.DefaultClient.CloseIdleConnections()
-	if err := s.Close(context.Background()); err != nil {
-		t.Errorf("Close: %v", err)
-	}
-	if _, err := http.Get(url); err == nil {
-		t.Error("answers after Close")
+	if w := get(s.Handler, "GET", "/healthz"); w.Code != 200 {
+		t.Errorf("/healthz: %d", w.Code)
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"regexp"
 	"strings"
@@ -160,13 +159,6 @@ func (c *Config) assign(a assignment) error {
 	}
 	c.origins[s.name] = a.origin
 	return nil
-}
-
-// clone returns a copy that may be changed without the original noticing.
-func (c *Config) clone() *Config {
-	d := *c
-	d.origins = maps.Clone(c.origins)
-	return &d
 }
 
 func lastValue(name string, sources ...[]assignment) string {

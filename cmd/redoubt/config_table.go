@@ -13,8 +13,9 @@ type setting struct {
 	shown  string
 	help   string
 	value  func(c *Config) value
-	live   bool // CONFIG SET may change it
-	secret bool // never shown
+	server bool // the server of the clients shows it in CONFIG GET
+	live   bool // and CONFIG SET may change it
+	secret bool // config show hides it
 }
 
 func (s *setting) isSwitch() bool {
@@ -81,10 +82,10 @@ func nodeSettings() []setting {
 			help:  "File that holds the shared secret.",
 			value: func(c *Config) value { return stringValue{&c.ClusterSecretFile, "FILE"} }},
 
-		{name: "requirepass", group: groupSecurity, secret: true, live: true,
+		{name: "requirepass", group: groupSecurity, secret: true, server: true, live: true,
 			help:  "Password that clients must give with AUTH or HELLO.",
 			value: func(c *Config) value { return stringValue{&c.RequirePass, "PASSWORD"} }},
-		{name: "protected-mode", group: groupSecurity, def: "yes",
+		{name: "protected-mode", group: groupSecurity, def: "yes", server: true, live: true,
 			help:  "Refuse to listen beyond this machine without --requirepass for clients and --cluster-secret for nodes.",
 			value: func(c *Config) value { return switchValue{&c.ProtectedMode} }},
 	}
@@ -131,10 +132,10 @@ func storageSettings() []setting {
 		{name: "min-free-bytes", group: groupStorage, def: "128mb",
 			help:  "Refuse writes, and go on reading, when the disk has less free space than this.",
 			value: func(c *Config) value { return bytesValue{&c.MinFreeBytes, 0, 0} }},
-		{name: "maxmemory", group: groupStorage, def: "0", live: true,
+		{name: "maxmemory", group: groupStorage, def: "0", server: true, live: true,
 			help:  "Refuse writes that may grow the keyspace when it holds more than this; 0 = no limit. Nothing is evicted.",
 			value: func(c *Config) value { return bytesValue{&c.MaxMemoryBytes, 0, 0} }},
-		{name: "databases", group: groupStorage, def: "16",
+		{name: "databases", group: groupStorage, def: "16", server: true,
 			help:  "Number of databases for SELECT. The same on every node, and for ever.",
 			value: func(c *Config) value { return numberValue{&c.Databases, 1, 1024, "N"} }},
 	}
@@ -142,22 +143,22 @@ func storageSettings() []setting {
 
 func clientSettings() []setting {
 	return []setting{
-		{name: "maxclients", group: groupClients, def: "10000", live: true,
+		{name: "maxclients", group: groupClients, def: "10000", server: true, live: true,
 			help:  "Client connections at the same time; more are refused.",
 			value: func(c *Config) value { return numberValue{&c.MaxClients, 1, 1 << 20, "N"} }},
-		{name: "timeout", group: groupClients, def: "0", live: true,
+		{name: "timeout", group: groupClients, def: "0", server: true, live: true,
 			help:  "Close connections that were idle for so many seconds; 0 = never.",
 			value: func(c *Config) value { return numberValue{&c.TimeoutSeconds, 0, 1 << 30, "SECONDS"} }},
-		{name: "tcp-keepalive", group: groupClients, def: "300",
+		{name: "tcp-keepalive", group: groupClients, def: "300", server: true, live: true,
 			help:  "Seconds between TCP keepalive probes; 0 = off.",
 			value: func(c *Config) value { return numberValue{&c.TCPKeepaliveSeconds, 0, 1 << 20, "SECONDS"} }},
-		{name: "proto-max-bulk-len", group: groupClients, def: "32mb",
+		{name: "proto-max-bulk-len", group: groupClients, def: "32mb", server: true, live: true,
 			help:  "Longest single argument of a command.",
 			value: func(c *Config) value { return bytesValue{&c.ProtoMaxBulkBytes, 1 << 10, maxCommandBytes} }},
-		{name: "client-query-buffer-limit", group: groupClients, def: "48mb",
+		{name: "client-query-buffer-limit", group: groupClients, def: "48mb", server: true, live: true,
 			help:  "Longest command, all its arguments together; one command has to fit into one entry of the log.",
 			value: func(c *Config) value { return bytesValue{&c.QueryBufferBytes, 16 << 10, maxCommandBytes} }},
-		{name: "client-output-buffer-limit", group: groupClients, def: "256mb", live: true,
+		{name: "client-output-buffer-limit", group: groupClients, def: "256mb", server: true, live: true,
 			help:  "Close a client that leaves more than this many bytes of replies unread; 0 = no limit.",
 			value: func(c *Config) value { return outputLimitValue{bytesValue{&c.OutputBufferBytes, 0, 0}} }},
 	}
@@ -171,7 +172,7 @@ func processSettings() []setting {
 		{name: "log-format", group: groupProcess, def: "auto",
 			help:  "auto is text on a terminal and json otherwise.",
 			value: func(c *Config) value { return choiceValue{&c.LogFormat, []string{"auto", "text", "json"}} }},
-		{name: "log-level", group: groupProcess, def: "info", live: true,
+		{name: "log-level", group: groupProcess, def: "info",
 			help:  "Least level that is logged.",
 			value: func(c *Config) value { return choiceValue{&c.LogLevel, []string{"debug", "info", "warn", "error"}} }},
 		{name: "pprof", group: groupProcess, def: "no",

@@ -13,7 +13,6 @@ import (
 type value interface {
 	set(s string) error
 	text() string        // as one would type it
-	redis() string       // as CONFIG GET shows it
 	placeholder() string // for help texts
 }
 
@@ -24,7 +23,6 @@ type stringValue struct {
 
 func (v stringValue) set(s string) error  { *v.p = s; return nil }
 func (v stringValue) text() string        { return *v.p }
-func (v stringValue) redis() string       { return *v.p }
 func (v stringValue) placeholder() string { return v.shape }
 
 // choiceValue is one word out of a few.
@@ -41,7 +39,6 @@ func (v choiceValue) set(s string) error {
 	return nil
 }
 func (v choiceValue) text() string        { return *v.p }
-func (v choiceValue) redis() string       { return *v.p }
 func (v choiceValue) placeholder() string { return strings.Join(v.of, "|") }
 
 // switchValue is yes or no; true and false are understood.
@@ -65,7 +62,6 @@ func (v switchValue) text() string {
 	}
 	return "no"
 }
-func (v switchValue) redis() string       { return v.text() }
 func (v switchValue) placeholder() string { return "yes|no" }
 
 // numberValue is a whole number within bounds.
@@ -87,7 +83,6 @@ func (v numberValue) set(s string) error {
 	return nil
 }
 func (v numberValue) text() string        { return strconv.Itoa(*v.p) }
-func (v numberValue) redis() string       { return v.text() }
 func (v numberValue) placeholder() string { return v.shape }
 
 // bytesValue is a size with Redis's units: k, m and g are powers of 1000; kb,
@@ -112,7 +107,6 @@ func (v bytesValue) set(s string) error {
 	return nil
 }
 func (v bytesValue) text() string        { return formatBytes(*v.p) }
-func (v bytesValue) redis() string       { return strconv.FormatInt(*v.p, 10) }
 func (v bytesValue) placeholder() string { return "BYTES" }
 
 func parseBytes(s string) (int64, error) {
@@ -171,10 +165,6 @@ func (v outputLimitValue) set(s string) error {
 	return v.bytesValue.set(s)
 }
 
-func (v outputLimitValue) redis() string {
-	return "normal " + v.bytesValue.redis() + " 0 0"
-}
-
 // durationValue is a time with a unit: 30ms, 5s, 1h.
 type durationValue struct {
 	p        *time.Duration
@@ -193,7 +183,6 @@ func (v durationValue) set(s string) error {
 	return nil
 }
 func (v durationValue) text() string        { return formatDuration(*v.p) }
-func (v durationValue) redis() string       { return v.text() }
 func (v durationValue) placeholder() string { return "DURATION" }
 
 // formatDuration writes 1h, where time.Duration has 1h0m0s.
