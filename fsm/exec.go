@@ -1,0 +1,82 @@
+package fsm
+
+import "redoubt/resp"
+
+// execute runs one command and appends its reply. logged says that it comes from
+// the log: every node runs it, now and with the same seed. What does not must
+// not change the store.
+func (s *Store) execute(c *Command, seed *uint64, logged bool, dst []byte) []byte {
+	switch {
+	case c.Exec != nil:
+		return s.executeAll(c, seed, logged, dst)
+	case c.Literal != nil:
+		return append(dst, c.Literal...)
+	}
+	s.commands++
+	k := &s.call
+	*k = call{
+		store: s, db: c.DB, proto: c.Proto, args: c.Args, spec: c.Spec,
+		now: s.now, index: s.index, seed: *seed, watched: c.Watched, out: dst,
+	}
+	if logged && c.Spec.Class == Write {
+		k.version = s.nextVersion()
+	}
+	c.Spec.run(k)
+	*seed = k.seed
+	return k.out
+}
+
+// executeAll runs a transaction: the replies of all commands as an array or, when
+// a watched key has changed, a null array. As in Redis a command that fails
+// does not stop those behind it.
+func (s *Store) executeAll(c *Command, seed *uint64, logged bool, dst []byte) []byte {
+	for _, w := range c.Exec.Watches {
+		if s.watchVersion(w.DB, w.Key) != w.Version {
+			return resp.AppendNullArray(dst, c.Proto)
+		}
+	}
+	dst = resp.AppendArray(dst, len(c.Exec.Commands))
+	for i := range c.Exec.Commands {
+		dst = s.execute(&c.Exec.Commands[i], seed, logged, dst)
+	}
+	return dst
+}
+
+// watchVersion returns a number that differs before and after any change of a
+// key, coming and going included. As in Redis a key that expires in between has
+// changed, one that was expired already has not.
+//
+// A missing key has the version of the last removal in its slot, so now and then
+// a transaction that watches a missing key fails because of another key of the
+// same slot. The client tries again, as it does anyway.
+func (s *Store) watchVersion(db int, key []byte) uint64 {
+	p := s.place(key)
+	var removed uint64
+	if s.marks[db] != nil {
+		removed = s.marks[db][p.slot].removed
+	}
+	const exists = 1
+	switch o := s.databases[db].find(p, key); {
+	case o == nil:
+		return removed << 1
+	case o.expired(s.now):
+		// As if it had been removed when it expired.
+		return max(removed, o.version) << 1
+	default:
+		return o.version<<1 | exists
+	}
+}
+
+// watch puts the versions of keys where the connection collects them.
+func watch(c *call) {
+	if c.watched != nil {
+		for _, key := range c.args[1:] {
+			*c.watched = append(*c.watched, Watch{
+				DB:      c.db,
+				Key:     append([]byte(nil), key...),
+				Version: c.store.watchVersion(c.db, key),
+			})
+		}
+	}
+	c.ok()
+}

@@ -1,0 +1,47 @@
+package fsm
+
+import "redoubt/resp"
+
+// Commands on whole databases.
+
+// dbSize counts expired keys until they are removed, as Redis does.
+func dbSize(c *call) { c.int(int64(c.database().keys)) }
+
+func flushDB(c *call) {
+	if c.flushOption() {
+		c.store.flush(c.db)
+		c.ok()
+	}
+}
+
+func flushAll(c *call) {
+	if c.flushOption() {
+		for db := range c.store.databases {
+			c.store.flush(db)
+		}
+		c.ok()
+	}
+}
+
+// flushOption checks ASYNC and SYNC, which make no difference: either way the
+// collector frees the keys later. When it returns false it has replied.
+func (c *call) flushOption() bool {
+	if len(c.args) == 1 || len(c.args) == 2 && (optionIs(c.args[1], "sync") || optionIs(c.args[1], "async")) {
+		return true
+	}
+	c.err(resp.ErrSyntax)
+	return false
+}
+
+func swapDB(c *call) {
+	a, ok := c.databaseNumber(c.args[1], resp.ErrFirstDBIndex)
+	if !ok {
+		return
+	}
+	b, ok := c.databaseNumber(c.args[2], resp.ErrSecondDBIndex)
+	if !ok {
+		return
+	}
+	c.store.swap(a, b)
+	c.ok()
+}

@@ -1,0 +1,116 @@
+package fsm
+
+import "bytes"
+
+// SlotCount is the number of hash slots of a database, as in Redis Cluster.
+const SlotCount = 16384
+
+// Slot returns the hash slot of a key: CRC16 of the key, or of the part between
+// the first { and the next } when there is something between them.
+func Slot(key []byte) int {
+	if open := bytes.IndexByte(key, '{'); open >= 0 {
+		if n := bytes.IndexByte(key[open+1:], '}'); n > 0 {
+			key = key[open+1 : open+1+n]
+		}
+	}
+	var crc uint16
+	for _, b := range key {
+		crc = crc<<8 ^ crc16Table[byte(crc>>8)^b]
+	}
+	return int(crc) % SlotCount
+}
+
+// crc16Table is for CRC16/XMODEM: polynomial 0x1021, most significant bit first.
+var crc16Table = func() (table [256]uint16) {
+	for i := range table {
+		crc := uint16(i) << 8
+		for range 8 {
+			carry := crc & 0x8000
+			crc <<= 1
+			if carry != 0 {
+				crc ^= 0x1021
+			}
+		}
+		table[i] = crc
+	}
+	return table
+}()
+
+// slot holds the keys of one hash slot of one database.
+type slot struct {
+	keyTable
+	visited uint64 // the latest snapshot that has this slot
+}
+
+// database is one numbered keyspace.
+type database struct {
+	slots  []slot   // nil until the first key
+	groups []uint32 // keys per group of groupSlots slots, to find the occupied ones fast
+	keys   int
+	memory int64 // estimated bytes
+	expiry expiryIndex
+	// view is where the running snapshot has these slots, the number of the
+	// database when it began; noView if there were no keys then.
+	view int
+}
+
+const noView = -1
+
+const groupSlots = 128
+
+// find returns the object whether expired or not.
+func (d *database) find(p place, key []byte) *object {
+	if d.slots == nil {
+		return nil
+	}
+	return d.slots[p.slot].find(p.hash, key)
+}
+
+// insert adds an object that has its key but no expiry yet.
+func (d *database) insert(p place, o *object) {
+	if d.slots == nil {
+		d.slots = make([]slot, SlotCount)
+		d.groups = make([]uint32, SlotCount/groupSlots)
+	}
+	d.slots[p.slot].insert(p.hash, o)
+	d.groups[p.slot/groupSlots]++
+	d.keys++
+}
+
+// remove takes an object out.
+func (d *database) remove(p place, o *object) {
+	d.memory -= int64(o.size())
+	d.expiry.update(o, 0)
+	d.slots[p.slot].remove(p.hash, o.key)
+	d.groups[p.slot/groupSlots]--
+	d.keys--
+}
+
+// occupied returns the first slot at or after n that has keys, SlotCount if
+// there is none.
+func (d *database) occupied(n int) int {
+	for d.keys > 0 && n < SlotCount {
+		if d.groups[n/groupSlots] == 0 {
+			n = (n/groupSlots + 1) * groupSlots
+			continue
+		}
+		if d.slots[n].count > 0 {
+			return n
+		}
+		n++
+	}
+	return SlotCount
+}
+
+// place is where a key belongs in any database.
+type place struct {
+	slot int
+	hash uint32
+}
+
+// mark remembers of a slot of a numbered database what WATCH needs to know
+// beyond the keys that exist.
+type mark struct {
+	removed uint64 // version that missing keys count as having: a bound on the removal of any
+	changed uint64 // highest version ever given in this slot
+}
