@@ -61,11 +61,11 @@ func (a *applier) run(quit <-chan struct{}) error {
 
 func (a *applier) round(items []applyItem) error {
 	began := time.Now()
-	entries := 0
+	moved := false
 	for i := range items {
 		switch it := &items[i]; {
 		case it.entry.Index != 0:
-			entries++
+			moved = true
 			a.entry(it)
 		case it.reads != nil:
 			a.read(it.reads)
@@ -83,10 +83,10 @@ func (a *applier) round(items []applyItem) error {
 			if err != nil {
 				return fmt.Errorf("replica: load snapshot at index %d: %w", it.install.Index, err)
 			}
-			a.store, a.index = store, it.install.Index
+			a.store, a.index, moved = store, it.install.Index, true
 		}
 	}
-	if entries > 0 {
+	if moved {
 		a.raft.ApplySeconds.Observe(time.Since(began).Seconds())
 		st := a.state()
 		a.watch(st)
