@@ -50,7 +50,7 @@
 // let any byte pass. Handing the bytes on to redcon's Reader to be parsed again
 // gains nothing: the batch can be cut from the guard's own buffer, in three
 // allocations per pipeline instead of several per command. BenchmarkReader has
-// both; the guard with its checks takes less than half the time of redcon's
+// both; the guard with its checks takes about half the time of redcon's
 // Reader without a guard. redcon's Reader also doubles its buffer for ever,
 // parses an incomplete command again with every read, recurses once per read
 // and trusts lengths; a guard could hide all that only by handing out whole

@@ -277,7 +277,9 @@ func ExpectedDollar(got byte) string {
 }
 
 // ProtocolError is returned for bytes that are no request. The connection
-// answers -Text and closes: where the next request begins is not known.
+// answers -Text and closes: where the next request begins is not known. Closing
+// a socket with unread bytes resets it, and the peer may lose the answer: close
+// the writing half first and read on for a moment.
 type ProtocolError struct {
 	Text string // one of the Err texts above, whole
 }

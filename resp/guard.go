@@ -21,7 +21,7 @@ type Guard struct {
 	// command under way begins.
 	buf        []byte
 	start, end int
-	lastRead   int   // bytes
+	reach      int   // end after the last read
 	readErr    error // came with the last bytes; reported once they are used up
 
 	// The command under way: what is known from buf[start : start+pos].
@@ -71,7 +71,7 @@ func (g *Guard) fill() error {
 	g.resize()
 	n, err := g.src.Read(g.buf[g.end:])
 	g.end += n
-	g.lastRead = n
+	g.reach = g.end
 	g.bytesRead.Add(int64(n))
 	if n == 0 && err != nil {
 		return g.atEnd(err)
@@ -90,18 +90,21 @@ func (g *Guard) atEnd(err error) error {
 	return err
 }
 
-// resize grows a full buffer to twice its size, or just so far as the argument
-// under way needs when that is not far: a length that is merely announced gets
-// maxIdleBytes. An empty buffer shrinks when the last read needed little of it.
+// resize grows a full buffer. A length that is merely announced gets no more
+// than maxIdleBytes: memory follows the bytes that arrive. A buffer that the
+// last read filled grows as well, up to there, and one that is empty shrinks
+// when the last read needed little of it.
 func (g *Guard) resize() {
 	size := len(g.buf)
 	switch {
 	case size == 0:
 		size = minBufferBytes
-	case g.end == 0 && size > minBufferBytes && g.lastRead < size/4:
-		size = max(min(size/2, maxIdleBytes), minBufferBytes)
 	case g.end == size:
-		size = grown(size, g.pos+g.bulk+len("\r\n"))
+		size = g.grown()
+	case g.reach == size && size < maxIdleBytes:
+		size *= 2
+	case g.end == 0 && size > minBufferBytes && g.reach < size/4:
+		size = max(min(size/2, maxIdleBytes), minBufferBytes)
 	default:
 		return
 	}
@@ -110,18 +113,20 @@ func (g *Guard) resize() {
 	g.buf = buf
 }
 
-// grown is the next size of a full buffer; need is the end of the argument under
-// way where that is known, and else less than size.
-func grown(size, need int) int {
-	switch {
-	case need <= size:
-		return 2 * size
-	case need <= maxIdleBytes:
-		return maxIdleBytes
-	case need <= 3*size:
-		return need // exactly: it will not grow again, and the command takes it all
+// grown is the next size of a full buffer. It at least grows by half: growing
+// by one small argument at a time would copy a long command again and again.
+func (g *Guard) grown() int {
+	size, need := len(g.buf), 0
+	if g.bulk >= 0 {
+		need = g.pos + g.bulk + minBufferBytes // room for the end of the command, too
 	}
-	return max(2*size, maxIdleBytes)
+	switch {
+	case size < maxIdleBytes && need > 0:
+		return maxIdleBytes
+	case size+size/2 < need && need <= 3*size:
+		return need
+	}
+	return 2 * size
 }
 
 // take ends a batch whose first command began at buf[from:]: it returns its
