@@ -16,17 +16,18 @@ const snapshotPieceBytes = 256 << 10
 // applier owns the keyspace. Everything it does comes through its queue, in
 // order; what it learns goes back to the loop as events.
 type applier struct {
-	store *fsm.Store
-	index uint64 // of the last entry applied, which may have been none of the store\'s
-	queue *queue[applyItem]
-	post  func(event)
-	load  func(raft.SnapshotMeta) (*fsm.Store, error)
-	start func(run uint64, meta raft.SnapshotMeta) *snapshotRun // a writer for a new snapshot
-	watch func(applied)                                         // what others may know at any time
-	raft  *metrics.Raft
-	reply []byte // scratch for entries of other nodes
-	snap  *snapshotRun
-	seed  uint64
+	store       *fsm.Store
+	index       uint64 // of the last entry applied, which may have been none of the store\'s
+	queue       *queue[applyItem]
+	post        func(event)
+	load        func(raft.SnapshotMeta) (*fsm.Store, error)
+	start       func(run uint64, meta raft.SnapshotMeta) *snapshotRun // a writer for a new snapshot
+	watch       func(applied)                                         // what others may know at any time
+	raft        *metrics.Raft
+	reply       []byte // scratch for entries of other nodes
+	snap        *snapshotRun
+	checkpoints checkpoints
+	seed        uint64
 }
 
 // applied is what the applier tells after each round.
@@ -66,7 +67,9 @@ func (a *applier) round(items []applyItem) error {
 		switch it := &items[i]; {
 		case it.entry.Index != 0:
 			moved = true
-			a.entry(it)
+			if err := a.entry(it); err != nil {
+				return err
+			}
 		case it.reads != nil:
 			a.read(it.reads)
 		case it.ask != nil:
@@ -90,7 +93,7 @@ func (a *applier) round(items []applyItem) error {
 		a.raft.ApplySeconds.Observe(time.Since(began).Seconds())
 		st := a.state()
 		a.watch(st)
-		a.post(event{kind: evApplied, index: st.index, expiryMs: st.expiryMs})
+		a.post(event{kind: evApplied, index: st.index, expiryMs: st.expiryMs, newest: a.checkpoints.newest})
 	}
 	return nil
 }
@@ -111,23 +114,30 @@ func (a *applier) read(batches []*Batch) {
 	}
 }
 
-func (a *applier) entry(it *applyItem) {
+func (a *applier) entry(it *applyItem) error {
 	e := it.entry
 	a.index = e.Index
+	if e.Index%checkpointEntries == 0 {
+		defer func() { a.checkpoints.note(checkpoint{e.Index, a.store.Hash()}) }()
+	}
 	if e.Type != raft.EntryCommand {
-		return
+		return nil
+	}
+	if claim, ok := decodeCheckpoint(e.Data); ok {
+		return a.checkpoints.compare(claim)
 	}
 	if b := it.batch; b != nil {
 		b.Index = e.Index
 		b.Reply = a.store.ApplyBatch(e.Index, e.Data, b.Commands, b.Reply)
 		a.raft.CommitSeconds.Observe(time.Since(b.began).Seconds())
 		b.finish()
-		return
+		return nil
 	}
 	a.reply = a.store.Apply(e.Index, e.Data, a.reply[:0])
 	if cap(a.reply) > maxScratchBytes {
 		a.reply = nil
 	}
+	return nil
 }
 
 // maxScratchBytes bounds what one large reply leaves allocated.

@@ -64,6 +64,7 @@ type machine struct {
 	applied  uint64
 	expiryMs int64 // when the next key falls due, as the applier last said; 0 = none
 	ticks    uint64
+	claimed  uint64 // index of the newest checkpoint that this node put into the log
 
 	snapshot   snapshotState
 	diskFull   bool // clients' writes are refused

@@ -56,10 +56,11 @@ func (m *machine) expireKeys() {
 }
 
 // appliedTo is told how far the applier has come and when the next key is due.
-func (m *machine) appliedTo(index uint64, expiryMs int64) {
+func (m *machine) appliedTo(index uint64, expiryMs int64, newest checkpoint) {
 	m.applied = index
 	m.expiryMs = expiryMs
 	m.core.Applied(index)
+	m.claim(newest)
 }
 
 // snapshotIfDue asks the applier for a snapshot of everything handed over.

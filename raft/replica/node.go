@@ -90,6 +90,7 @@ type event struct {
 	seq      uint64 // evWrote
 	index    uint64 // evApplied
 	expiryMs int64  // evApplied
+	newest   checkpoint
 	run      uint64 // evSnapshotDone
 	meta     raft.SnapshotMeta
 	file     wal.SnapshotFile
@@ -246,7 +247,7 @@ func (n *Node) handle(events []event) {
 		case evWrote:
 			m.wrote(e.seq)
 		case evApplied:
-			m.appliedTo(e.index, e.expiryMs)
+			m.appliedTo(e.index, e.expiryMs, e.newest)
 		case evSnapshotDone:
 			m.snapshotDone(e.run, e.meta, e.ok)
 		case evSnapshotSent:

@@ -269,7 +269,7 @@ func (n *simNode) apply() {
 	events := n.events
 	n.events = nil
 	for _, e := range events {
-		n.turn(func(m *machine) { m.appliedTo(e.index, e.expiryMs) })
+		n.turn(func(m *machine) { m.appliedTo(e.index, e.expiryMs, e.newest) })
 	}
 }
 

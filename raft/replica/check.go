@@ -1,0 +1,76 @@
+package replica
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// Replicas compare their states through the log. Every checkpointEntries
+// entries each node notes its rolling hash; the leader puts its own into the log
+// and whoever applies that entry compares it with what it noted. A node that
+// differs stops before it serves anything more.
+
+// checkpointEntries is the distance between two checkpoints in log indexes.
+const checkpointEntries = 256
+
+// checkpointsKept bounds how late a claim may come and still be compared.
+const checkpointsKept = 64
+
+// checkpoint is the rolling hash of the state at an index.
+type checkpoint struct {
+	index, hash uint64
+}
+
+// checkVersion marks an entry that carries a checkpoint. It differs from every
+// version of the state machine's entries.
+const checkVersion = 0xC0
+
+// entry encodes the checkpoint as the data of a log entry:
+//
+//	0   1   version, 0xC0
+//	1   8   index
+//	9   8   hash
+func (c checkpoint) entry() []byte {
+	b := append(make([]byte, 0, 17), checkVersion)
+	b = binary.LittleEndian.AppendUint64(b, c.index)
+	return binary.LittleEndian.AppendUint64(b, c.hash)
+}
+
+func decodeCheckpoint(entry []byte) (c checkpoint, ok bool) {
+	if len(entry) != 17 || entry[0] != checkVersion {
+		return c, false
+	}
+	return checkpoint{binary.LittleEndian.Uint64(entry[1:]), binary.LittleEndian.Uint64(entry[9:])}, true
+}
+
+// checkpoints are the newest ones of a node.
+type checkpoints struct {
+	kept   [checkpointsKept]checkpoint
+	newest checkpoint
+}
+
+func (c *checkpoints) note(p checkpoint) {
+	c.kept[p.index/checkpointEntries%checkpointsKept] = p
+	c.newest = p
+}
+
+// compare judges the leader's claim. One that is too old, or from before this
+// node started, cannot be judged.
+func (c *checkpoints) compare(claim checkpoint) error {
+	own := c.kept[claim.index/checkpointEntries%checkpointsKept]
+	if own.index != claim.index || own.hash == claim.hash {
+		return nil
+	}
+	return fmt.Errorf("replica: the state diverged: at index %d the leader has hash %016x, this node %016x",
+		claim.index, claim.hash, own.hash)
+}
+
+// claim has the leader put its newest checkpoint into the log, once.
+func (m *machine) claim(p checkpoint) {
+	if leader, _ := m.core.Leader(); leader != m.core.ID() || p.index <= m.claimed {
+		return
+	}
+	if _, err := m.core.Propose(p.entry()); err == nil {
+		m.claimed = p.index
+	}
+}

@@ -1,0 +1,241 @@
+package replica
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
+	"redoubt/fsm"
+	"redoubt/metrics"
+	"redoubt/raft"
+	"redoubt/wal"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// group is a cluster of real nodes in this process: real log, real sockets.
+type group struct {
+	t       *testing.T
+	config  raft.Configuration
+	dirs    []string
+	nodes   []*Node
+	ports   []net.Listener
+	options func(*Config)
+}
+
+func newGroup(t *testing.T, size int, options func(*Config)) *group {
+	g := &group{t: t, nodes: make([]*Node, size), options: options}
+	for i := range size {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.ports = append(g.ports, l)
+		g.dirs = append(g.dirs, t.TempDir())
+		g.config.Members = append(g.config.Members, raft.Member{
+			ID: raft.NodeID(fmt.Sprint("n", i+1)), Role: raft.Voter, Addr: "127.0.0.1:1", PeerAddr: l.Addr().String(),
+		})
+	}
+	for i := range g.nodes {
+		g.open(i)
+	}
+	t.Cleanup(func() {
+		for i := range g.nodes {
+			g.close(i)
+		}
+	})
+	return g
+}
+
+func (g *group) open(i int) {
+	g.t.Helper()
+	id := wal.Identity{
+		ClusterID: strings.Repeat("0", 32), NodeID: g.config.Members[i].ID, Incarnation: uint64(i + 1), Bootstrap: g.config,
+	}
+	if _, found, err := wal.LoadIdentity(g.dirs[i]); err != nil {
+		g.t.Fatal(err)
+	} else if !found {
+		if err := wal.CreateIdentity(g.dirs[i], id); err != nil {
+			g.t.Fatal(err)
+		}
+	}
+	l := g.ports[i]
+	if g.ports[i] = nil; l == nil {
+		var err error
+		if l, err = net.Listen("tcp", g.config.Members[i].PeerAddr); err != nil {
+			g.t.Fatal(err)
+		}
+	}
+	c := Config{
+		DataDir: g.dirs[i], Identity: id, Version: "test", Seed: uint64(i + 1), PeerListener: l,
+		Tick: 10 * time.Millisecond, ElectionTicks: 15, HeartbeatTicks: 3,
+		CommandTimeout: 20 * time.Second, SnapshotBytes: 64 << 20,
+		Store:   fsm.Config{Databases: 2},
+		Metrics: metrics.New(prometheus.NewRegistry()), Log: slog.New(slog.DiscardHandler),
+	}
+	if g.options != nil {
+		g.options(&c)
+	}
+	n, err := Open(c)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.nodes[i] = n
+}
+
+func (g *group) close(i int) {
+	if n := g.nodes[i]; n != nil {
+		g.nodes[i] = nil
+		if err := n.Close(); err != nil {
+			g.t.Errorf("close %s: %v", g.config.Members[i].ID, err)
+		}
+	}
+}
+
+// do runs commands at a node as one batch and returns the raw replies.
+func (g *group) do(i int, lines ...string) string {
+	g.t.Helper()
+	b := NewBatch()
+	for _, line := range lines {
+		var args [][]byte
+		for _, word := range strings.Fields(line) {
+			args = append(args, []byte(word))
+		}
+		spec, text := fsm.Resolve(args)
+		if text != "" {
+			g.t.Fatal(text)
+		}
+		b.Commands = append(b.Commands, fsm.Command{Proto: 2, Spec: spec, Args: args})
+	}
+	g.nodes[i].Submit(b)
+	if err := b.Wait(); err != nil {
+		g.t.Fatal(err)
+	}
+	return string(b.Reply)
+}
+
+func (g *group) want(i int, reply string, lines ...string) {
+	g.t.Helper()
+	if got := g.do(i, lines...); got != reply {
+		g.t.Fatalf("n%d: %q replied %q, want %q", i+1, lines, got, reply)
+	}
+}
+
+func (g *group) leader() int {
+	for {
+		for i, n := range g.nodes {
+			if n != nil && n.Status().Role == raft.Leader {
+				return i
+			}
+		}
+	}
+}
+
+func TestSingleNodeKeepsWhatItAnswered(t *testing.T) {
+	g := newGroup(t, 1, nil)
+	g.want(0, "+OK\r\n:2\r\n$1\r\n2\r\n", "SET a 1", "INCR a", "GET a")
+	g.close(0)
+	g.open(0)
+	g.want(0, "$1\r\n2\r\n", "GET a")
+}
+
+func TestAnyNodeTakesAnyCommand(t *testing.T) {
+	g := newGroup(t, 3, nil)
+	for round := range 3 {
+		for i := range g.nodes {
+			n := round*3 + i + 1
+			g.want(i, fmt.Sprintf(":%d\r\n", n), "INCR a")
+			for j := range g.nodes {
+				g.want(j, fmt.Sprintf("$%d\r\n%d\r\n", len(fmt.Sprint(n)), n), "GET a")
+			}
+		}
+	}
+}
+
+func TestLeaderIsHandedOver(t *testing.T) {
+	g := newGroup(t, 3, nil)
+	g.want(0, "+OK\r\n", "SET a 1")
+	old := g.leader()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := g.nodes[old].Transfer(ctx, ""); err != nil {
+		t.Fatal(err)
+	}
+	if now := g.leader(); now == old {
+		t.Fatalf("n%d still leads", old+1)
+	}
+	g.want(old, "$1\r\n1\r\n", "GET a")
+}
+
+func TestFollowerComesBackBySnapshot(t *testing.T) {
+	g := newGroup(t, 3, func(c *Config) { c.SnapshotBytes = 20_000 })
+	g.want(0, "+OK\r\n", "SET a 1")
+	down := (g.leader() + 1) % 3
+	up := (down + 1) % 3
+	g.close(down)
+	for i := 0; g.nodes[g.leader()].Status().FirstIndex < 200; i++ {
+		g.do(up, fmt.Sprintf("SET k%d %s", i%100, strings.Repeat("x", 100)), "INCR n")
+	}
+	n := g.do(up, "GET n")
+	g.open(down)
+	g.want(down, n, "GET n")
+	if s := g.nodes[down].Status(); s.SnapshotIndex == 0 {
+		t.Fatalf("n%d caught up without a snapshot", down+1)
+	}
+	a, b := g.nodes[up].Status(), g.nodes[down].Status()
+	for a.StateHashIndex != b.StateHashIndex {
+		a, b = g.nodes[up].Status(), g.nodes[down].Status()
+	}
+	if a.StateHash != b.StateHash {
+		t.Fatalf("hashes differ at index %d: %x and %x", a.StateHashIndex, a.StateHash, b.StateHash)
+	}
+}
+
+// A lost majority is answered within the command timeout, and as what it is.
+func TestLostMajorityIsSaid(t *testing.T) {
+	g := newGroup(t, 3, func(c *Config) { c.CommandTimeout = 500 * time.Millisecond })
+	g.want(0, "+OK\r\n", "SET a 1")
+	last := g.leader()
+	g.close((last + 1) % 3)
+	g.close((last + 2) % 3)
+	if got := g.do(last, "SET a 2"); !strings.HasPrefix(got, "-UNCERTAIN ") && !strings.HasPrefix(got, "-CLUSTERDOWN ") {
+		t.Fatalf("SET replied %q", got)
+	}
+	for _, line := range []string{"SET a 3", "GET a"} {
+		if got := g.do(last, line); !strings.HasPrefix(got, "-CLUSTERDOWN ") {
+			t.Fatalf("%s replied %q", line, got)
+		}
+	}
+}
+
+// A data directory that was deleted is refused under its old node id.
+func TestWipedNodeIsRefused(t *testing.T) {
+	g := newGroup(t, 3, nil)
+	g.want(0, "+OK\r\n", "SET a 1")
+	g.want(1, "+OK\r\n", "SET a 2")
+	g.close(2)
+	g.dirs[2] = t.TempDir()
+	wiped := 2
+	opts := g.options
+	g.options = func(c *Config) { c.Identity.Incarnation = 77 }
+	id := wal.Identity{ClusterID: strings.Repeat("0", 32), NodeID: "n3", Incarnation: 77, Bootstrap: g.config}
+	if err := wal.CreateIdentity(g.dirs[2], id); err != nil {
+		t.Fatal(err)
+	}
+	g.open(wiped)
+	g.options = opts
+	<-g.nodes[wiped].Done()
+	if err := g.nodes[wiped].Err(); err == nil || !strings.Contains(err.Error(), "incarnation") {
+		t.Fatalf("the wiped node stopped with %v", err)
+	}
+	_ = g.nodes[wiped].Close() // its error is the refusal
+	g.nodes[wiped] = nil
+	g.want(0, "$1\r\n2\r\n", "GET a")
+}
