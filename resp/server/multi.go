@@ -1,0 +1,248 @@
+package server
+
+import (
+	"bytes"
+	"strconv"
+
+	"redoubt/fsm"
+	"redoubt/resp"
+)
+
+// transaction is what was said since MULTI.
+type transaction struct {
+	queue    []queued
+	bytes    int
+	flags    fsm.Flags // of all queued commands
+	sessions bool      // a session command is among them
+	aborted  bool      // EXEC will fail
+}
+
+type queued struct {
+	cmd  *command
+	args [][]byte
+}
+
+// queuedOverheadBytes is what a queued command and an argument take besides
+// its bytes.
+const queuedOverheadBytes = 64
+
+func (t *transaction) abort() {
+	*t = transaction{aborted: true} // what was queued will never run
+}
+
+func transactionHandlers() []row {
+	return []row{
+		{name: "multi", handle: multi, immediate: true},
+		{name: "exec", immediate: true}, // conn.exec
+		{name: "discard", handle: discard, immediate: true},
+		{name: "watch", immediate: true}, // runs in the state machine
+		{name: "unwatch", handle: unwatch},
+	}
+}
+
+func multi(c *conn, _ [][]byte, dst []byte) []byte {
+	if c.multi != nil {
+		return resp.AppendError(dst, resp.ErrMultiNested)
+	}
+	c.multi = &transaction{}
+	return resp.AppendOK(dst)
+}
+
+func discard(c *conn, _ [][]byte, dst []byte) []byte {
+	if c.multi == nil {
+		return resp.AppendError(dst, resp.ErrDiscardWithoutMulti)
+	}
+	c.discard()
+	return resp.AppendOK(dst)
+}
+
+// discard forgets the transaction and its watches. A WATCH may still be in the
+// batch: it keeps its own list.
+func (c *conn) discard() {
+	c.multi = nil
+	c.watch = &watches{}
+}
+
+func unwatch(c *conn, _ [][]byte, dst []byte) []byte {
+	c.watch = &watches{}
+	return resp.AppendOK(dst)
+}
+
+// enqueue keeps a command for EXEC.
+func (c *conn) enqueue(cmd *command, args [][]byte) {
+	t := c.multi
+	switch {
+	case cmd.noMulti || cmd.spec.Flags&fsm.FlagNoMulti != 0:
+		c.reject(cmd, resp.ErrNotAllowedInMulti)
+		return
+	case cmd.spec.Class == fsm.Session && cmd.handle == nil:
+		c.reject(cmd, resp.UnknownCommand(args))
+		return
+	case c.oom:
+		c.reject(cmd, resp.ErrOOM)
+		return
+	}
+	size := queuedOverheadBytes
+	for _, arg := range args {
+		size += queuedOverheadBytes + len(arg)
+	}
+	if t.bytes+size > c.server.settings.load().MaxQueryBytes {
+		c.reject(cmd, errTransactionTooLong)
+		return
+	}
+	if !t.aborted {
+		t.queue = append(t.queue, queued{cmd, args})
+		t.bytes += size
+		t.flags |= cmd.spec.Flags
+		t.sessions = t.sessions || cmd.spec.Class == fsm.Session
+	}
+	start := len(c.lit)
+	c.lit = append(c.lit, "+QUEUED\r\n"...)
+	c.place(cmd, start)
+}
+
+const (
+	errTransactionTooLong = "ERR transaction is longer than client-query-buffer-limit"
+	errWatchTooLong       = "ERR watched keys are longer than client-query-buffer-limit"
+)
+
+// exec is EXEC.
+func (c *conn) exec(cmd *command) {
+	if c.watch.pending {
+		if c.flush(); c.closing {
+			return
+		}
+	}
+	t, w := c.multi, c.watch
+	switch {
+	case t == nil:
+		c.placeError(cmd, resp.ErrExecWithoutMulti)
+		return
+	case c.oom && t.flags&fsm.FlagDenyOOM != 0:
+		c.reject(cmd, resp.ErrOOM)
+		return
+	}
+	c.discard()
+	switch {
+	case t.aborted:
+		c.placeError(cmd, resp.ErrExecAbort)
+		return
+	case w.broken:
+		start := len(c.lit)
+		c.lit = resp.AppendNullArray(c.lit, c.proto)
+		c.place(cmd, start)
+		return
+	case t.bytes+w.bytes > maxBatchBytes, t.sessions:
+		if c.flush(); c.closing {
+			return
+		}
+	}
+	c.add(cmd, fsm.Command{Proto: c.proto, Exec: &fsm.Exec{Watches: w.keys, Commands: c.transactionCommands(t)}})
+	if t.sessions && c.execute() {
+		reply := c.runSessions(t, c.batch.Reply)
+		c.reply(reply)
+		c.endBatch()
+		c.checkOutput()
+	}
+}
+
+// transactionCommands is the queue as the state machine runs it. Session
+// commands keep their places; the database that SELECT chooses holds for the
+// commands behind it.
+func (c *conn) transactionCommands(t *transaction) []fsm.Command {
+	commands := make([]fsm.Command, len(t.queue))
+	db := c.db
+	for i, q := range t.queue {
+		if q.cmd.spec.Class != fsm.Session {
+			commands[i] = fsm.Command{DB: db, Proto: c.proto, Spec: q.cmd.spec, Args: q.args}
+			continue
+		}
+		commands[i].Literal = []byte{}
+		if q.cmd.spec.Name == "select" {
+			if n, errText := c.parseDB(q.args[1]); errText == "" {
+				db = n
+			}
+		}
+	}
+	return commands
+}
+
+// runSessions runs the session commands of a transaction that has succeeded and
+// puts their replies in between the others.
+func (c *conn) runSessions(t *transaction, replies []byte) []byte {
+	head := bytes.IndexByte(replies, '\n') + 1
+	if replies[0] != '*' || replies[1] == '-' {
+		return replies // an error or a null: nothing was executed
+	}
+	c.inExec = true
+	defer func() { c.inExec = false }()
+	out := append([]byte(nil), replies[:head]...)
+	rest := replies[head:]
+	for _, q := range t.queue {
+		if q.cmd.spec.Class == fsm.Session {
+			out = q.cmd.handle(c, q.args, out)
+			continue
+		}
+		n := replyLen(rest)
+		out = append(out, rest[:n]...)
+		rest = rest[n:]
+	}
+	return out
+}
+
+// watches are the keys of WATCH and the versions they had.
+type watches struct {
+	keys  []fsm.Watch
+	names map[string]struct{} // database and key of each
+	bytes int
+	// pending: a WATCH is in the batch in hand.
+	pending bool
+	// broken makes the next EXEC fail: a WATCH was not answered.
+	broken bool
+}
+
+// settle is called when the batch has been executed.
+func (w *watches) settle() {
+	if w.pending && len(w.keys) != len(w.names) {
+		w.broken = true
+	}
+	w.pending = false
+}
+
+// addWatch prepares a WATCH for the batch; !ok: it is answered already. As in
+// Redis the first version of a key counts, however often it is watched.
+func (c *conn) addWatch(cmd *command, f *fsm.Command) (ok bool) {
+	if c.multi != nil {
+		c.placeError(cmd, resp.ErrWatchInsideMulti)
+		return false
+	}
+	w := c.watch
+	fresh := f.Args[:1:1]
+	size := 0
+	for _, key := range f.Args[1:] {
+		name := strconv.Itoa(c.db) + " " + string(key)
+		if _, known := w.names[name]; known {
+			continue
+		}
+		if w.names == nil {
+			w.names = map[string]struct{}{}
+		}
+		w.names[name] = struct{}{}
+		size += len(key) + queuedOverheadBytes
+		fresh = append(fresh, key)
+	}
+	if w.bytes += size; w.bytes > c.server.settings.load().MaxQueryBytes {
+		w.broken = true
+		c.placeError(cmd, errWatchTooLong)
+		return false
+	}
+	if len(fresh) == 1 {
+		start := len(c.lit)
+		c.lit = resp.AppendOK(c.lit)
+		c.place(cmd, start)
+		return false
+	}
+	f.Args, f.Watched = fresh, &w.keys
+	w.pending = true
+	return true
+}
