@@ -187,13 +187,13 @@ func (w *SnapshotWriter) Abort() {
 // they are read. A damaged newest snapshot is a *CorruptError even if an older
 // one is intact: the log that would lead on from the older one may be gone.
 func LatestSnapshot(dir string) (SnapshotFile, bool, error) {
-	for {
+	for attempt := 0; ; attempt++ {
 		names, err := listSnapshots(dir)
 		if err != nil || len(names) == 0 {
 			return SnapshotFile{}, false, err
 		}
 		file, err := statSnapshot(filepath.Join(dir, snapshotsName, names[len(names)-1]))
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) && attempt < 10 {
 			continue // RemoveOldSnapshots took it, so there is a newer one by now
 		}
 		return file, err == nil, err

@@ -1,0 +1,3 @@
+package wal
+
+var children = map[string]func(dir string){}

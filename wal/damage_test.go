@@ -1,0 +1,516 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"redoubt/raft"
+)
+
+// sample is a small log of several segments, left by a crash, and the state after
+// each of its frames.
+type sample struct {
+	files  files
+	states []raft.State // states[k]: after k frames
+	ends   []frameEnd   // ends[k]: where frame k+1 ends
+	names  []string     // segment files, the last one is written to
+}
+
+type frameEnd struct {
+	file string
+	end  int
+}
+
+func newSample(t *testing.T) *sample {
+	dir := newDir(t)
+	l, _ := mustOpen(t, dir, small)
+	s := &sample{states: []raft.State{{}}}
+	var es []raft.Entry
+	for i := uint64(1); i <= 16; i++ {
+		h := raft.HardState{Term: 1 + i/6, Vote: "n1", Commit: i / 2}
+		if i == 12 { // an override among the rest
+			es = es[:9]
+		}
+		next := entries(uint64(len(es))+1, uint64(len(es))+1+i%2, h.Term)
+		es = append(slices.Clone(es), next...)
+		file := filepath.Join(segmentsName, l.segments.tail().name())
+		mustAppend(t, l, write(h, next...))
+		info, err := os.Stat(filepath.Join(dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.ends = append(s.ends, frameEnd{file, int(info.Size())})
+		s.states = append(s.states, raft.State{HardState: h, Entries: es})
+	}
+	for _, seg := range l.segments {
+		s.names = append(s.names, filepath.Join(segmentsName, seg.name()))
+	}
+	crash(l)
+	s.files = readFiles(t, dir)
+	if tail := s.last(); len(s.names) < 4 || s.framesBefore(tail, 1<<20)-s.framesBefore(tail, 0) < 3 {
+		t.Fatalf("the sample is too small: %v", s.ends)
+	}
+	return s
+}
+
+func (s *sample) last() string { return s.names[len(s.names)-1] }
+
+// framesBefore counts the frames that end at or before the offset of file.
+func (s *sample) framesBefore(file string, offset int) int {
+	n := 0
+	for _, e := range s.ends {
+		if e.file < file || e.file == file && e.end <= offset {
+			n++
+		}
+	}
+	return n
+}
+
+// wantGoesOn checks that a log recovered as state k and can be written again.
+func (s *sample) wantRecovered(t *testing.T, dir string, k int) {
+	t.Helper()
+	l, rec := mustOpen(t, dir, small)
+	want := s.states[k]
+	wantState(t, rec, want.HardState, want.Entries)
+	last := uint64(len(want.Entries))
+	h := raft.HardState{Term: want.HardState.Term + 1, Vote: "n3", Commit: last}
+	mustAppend(t, l, write(h, entries(last+1, last+2, h.Term)...))
+	mustClose(t, l)
+	l, rec = mustOpen(t, dir, small)
+	wantState(t, rec, h, append(slices.Clone(want.Entries), entries(last+1, last+2, h.Term)...))
+	crash(l)
+}
+
+// wantRefused checks that Open names the damage and touches nothing.
+func (s *sample) wantRefused(t *testing.T, dir, file string, offset int) {
+	t.Helper()
+	before := readFiles(t, dir)
+	_, _, err := Open(dir, testIdentity, small)
+	damage := wantCorrupt(t, err)
+	// The frame that holds the offset is named, at its beginning or inside.
+	start := 0
+	for _, e := range s.ends {
+		if e.file == file && e.end <= offset {
+			start = e.end
+		}
+	}
+	if damage.File != filepath.Join(dir, file) || damage.Offset < int64(start) || damage.Offset > int64(offset) {
+		t.Fatalf("damage at %s:%d (frame at %d) is reported as %v", file, offset, start, err)
+	}
+	wantUnchanged(t, dir, before)
+}
+
+// Every byte of the log is damaged in several ways. What is before the last frame
+// was durable once: refused. The last frame may be one that a crash interrupted:
+// cut off.
+func TestEveryOffsetDamaged(t *testing.T) {
+	s := newSample(t)
+	lastFrame := len(s.ends) - 1
+	damages := []struct {
+		name   string
+		damage func(b []byte, at int)
+	}{
+		{"inverted", func(b []byte, at int) { b[at] ^= 0xff }},
+		{"bit flipped", func(b []byte, at int) { b[at] ^= 1 << (at % 8) }},
+		{"zeroed", func(b []byte, at int) { b[at] = 0 }},
+		{"zeroed to the end", func(b []byte, at int) { clear(b[at:]) }},
+	}
+	dir := filepath.Join(fastDir(t), "data")
+	for _, file := range s.names {
+		for at := range len(s.files[file]) {
+			for _, d := range damages {
+				b := []byte(s.files[file])
+				d.damage(b, at)
+				if string(b) == s.files[file] {
+					continue
+				}
+				fs := s.files.clone()
+				fs[file] = string(b)
+				fs.write(t, dir)
+				k := s.framesBefore(file, at)
+				name := fmt.Sprintf("%s %s:%d", d.name, file, at)
+				toTheEnd := d.name == "zeroed to the end" && file == s.last()
+				switch {
+				case toTheEnd || k == lastFrame && !prefixOnly(s, file, at, k):
+					s.wantRecovered(t, dir, k)
+				default:
+					s.wantRefused(t, dir, file, at)
+				}
+				if t.Failed() {
+					t.Fatal(name)
+				}
+			}
+		}
+	}
+}
+
+// prefixOnly: the byte is in the length that tidwall/wal puts before a frame, so
+// the frame itself is intact, was complete, and must not be cut off.
+func prefixOnly(s *sample, file string, at, k int) bool {
+	return at == s.ends[k-1].end && s.ends[k-1].file == file
+}
+
+// All eight bits of every byte, through the read-only scan alone.
+func TestEveryBitFlipped(t *testing.T) {
+	s := newSample(t)
+	dir := filepath.Join(fastDir(t), "data")
+	s.files.write(t, dir)
+	seed := frameSeed(testIdentity.Incarnation)
+	for _, file := range s.names {
+		path := filepath.Join(dir, file)
+		for bit := range 8 * len(s.files[file]) {
+			b := []byte(s.files[file])
+			b[bit/8] ^= 1 << (bit % 8)
+			if err := os.WriteFile(path, b, filePerm); err != nil {
+				t.Fatal(err)
+			}
+			got, err := scanSegments(filepath.Join(dir, segmentsName), seed)
+			k := s.framesBefore(file, bit/8)
+			if k < len(s.ends)-1 || prefixOnly(s, file, bit/8, k) {
+				wantCorrupt(t, err)
+			} else if err != nil || got.torn == nil || got.segments.tail().next() != uint64(k+1) {
+				t.Fatalf("%s bit %d: %+v, %v", file, bit, got, err)
+			}
+		}
+		if err := os.WriteFile(path, []byte(s.files[file]), filePerm); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestEveryOffsetCut(t *testing.T) {
+	s := newSample(t)
+	dir := filepath.Join(fastDir(t), "data")
+	for _, file := range s.names {
+		for at := range len(s.files[file]) {
+			fs := s.files.clone()
+			fs[file] = fs[file][:at]
+			fs.write(t, dir)
+			if file == s.last() {
+				s.wantRecovered(t, dir, s.framesBefore(file, at))
+				continue
+			}
+			_, _, err := Open(dir, testIdentity, small)
+			wantCorrupt(t, err)
+		}
+	}
+}
+
+func TestTornTailIsKeptAside(t *testing.T) {
+	s := newSample(t)
+	dir := filepath.Join(fastDir(t), "data")
+	fs := s.files.clone()
+	k := len(s.ends) - 1
+	start := s.ends[k-1].end
+	cut := fs[s.last()][start : len(fs[s.last()])-3]
+	fs[s.last()] = fs[s.last()][:start] + cut
+	fs.write(t, dir)
+	_, rec := mustOpen(t, dir, small)
+	wantState(t, rec, s.states[k].HardState, s.states[k].Entries)
+	if got, err := os.ReadFile(rec.TornFile); err != nil || string(got) != cut || rec.TornBytes != int64(len(cut)) {
+		t.Errorf("TornFile %q holds %q (%v), TornBytes is %d, want %q", rec.TornFile, got, err, rec.TornBytes, cut)
+	}
+}
+
+func TestTornFilesAreBounded(t *testing.T) {
+	dir := newDir(t)
+	for i := uint64(1); i <= 3*maxTornFiles; i++ {
+		l, _ := mustOpen(t, dir, small)
+		mustAppend(t, l, write(raft.HardState{Term: i}))
+		tail := filepath.Join(dir, segmentsName, l.segments.tail().name())
+		crash(l)
+		appendBytes(t, tail, []byte("torn"))
+		_, rec := mustOpenCrash(t, dir)
+		if _, err := os.Stat(rec.TornFile); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names, err := os.ReadDir(filepath.Join(dir, tornName))
+	if err != nil || len(names) != maxTornFiles {
+		t.Errorf("%d torn files, want %d (%v)", len(names), maxTornFiles, err)
+	}
+}
+
+func mustOpenCrash(t *testing.T, dir string) (*Log, Recovered) {
+	t.Helper()
+	l, rec := mustOpen(t, dir, small)
+	crash(l)
+	return l, rec
+}
+
+func appendBytes(t *testing.T, path string, b []byte) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+}
+
+func TestZeroFilledTails(t *testing.T) {
+	s := newSample(t)
+	dir := filepath.Join(fastDir(t), "data")
+	for _, n := range []int{1, 2, 7, 24, 100, 4096, 70000} {
+		fs := s.files.clone()
+		fs[s.last()] += string(make([]byte, n))
+		fs.write(t, dir)
+		s.wantRecovered(t, dir, len(s.ends))
+
+		fs = s.files.clone()
+		fs[s.names[0]] += string(make([]byte, n))
+		fs.write(t, dir)
+		s.wantRefused(t, dir, s.names[0], len(s.files[s.names[0]]))
+	}
+}
+
+// A frame of the same log inside a torn one, as happens to who stores a log as a
+// value, is not taken for a frame: unless it carries the same seed.
+func TestFramesOfOtherLogsInATornTail(t *testing.T) {
+	s := newSample(t)
+	dir := filepath.Join(fastDir(t), "data")
+	next := uint64(len(s.ends) + 1)
+	for _, tt := range []struct {
+		name        string
+		incarnation uint64
+		seq         uint64
+		torn        bool
+	}{
+		{"another directory", testIdentity.Incarnation + 1, next + 1, true},
+		{"older", testIdentity.Incarnation, next - 1, true},
+		{"same", testIdentity.Incarnation, next, false},
+		{"later", testIdentity.Incarnation, next + 1, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := appendHardState(beginFrame(nil), raft.HardState{Term: 9})
+			sealFrame(f, frameSeed(tt.incarnation), tt.seq)
+			fs := s.files.clone()
+			fs[s.last()] += "torn" + string(f) + "more"
+			fs.write(t, dir)
+			if tt.torn {
+				s.wantRecovered(t, dir, len(s.ends))
+			} else {
+				s.wantRefused(t, dir, s.last(), len(s.files[s.last()]))
+			}
+		})
+	}
+}
+
+func TestMissingAndStrayFiles(t *testing.T) {
+	s := newSample(t)
+	segmentAt := func(first uint64) string {
+		return filepath.Join(segmentsName, segment{first: first}.name())
+	}
+	tests := []struct {
+		name    string
+		change  func(files)
+		refused string // the file to be named; "" = opens
+	}{
+		{"first segment missing", func(f files) { delete(f, s.names[0]) }, s.names[1]},
+		{"middle segment missing", func(f files) { delete(f, s.names[1]) }, s.names[2]},
+		{"last segment missing", func(f files) { delete(f, s.last()) }, s.names[len(s.names)-2]},
+		{"all segments missing", func(f files) {
+			for _, n := range s.names {
+				delete(f, n)
+			}
+		}, highWaterName},
+		{"high-water file missing", func(f files) { delete(f, highWaterName) }, highWaterName},
+		{"high-water file empty", func(f files) { f[highWaterName] = "" }, highWaterName},
+		{"identity missing", func(f files) { delete(f, identityName) }, identityName},
+		{"segment renamed", func(f files) { f[segmentAt(2)] = f[s.names[1]]; delete(f, s.names[1]) }, segmentAt(2)},
+		{"segment copied over another", func(f files) { f[s.names[2]] = f[s.names[1]] }, s.names[2]},
+		{"segment number 0", func(f files) { f[segmentAt(0)] = "" }, segmentAt(0)},
+		{"stray empty segment", func(f files) { f[segmentAt(3)] = "" }, segmentAt(3)},
+		{"stray later segment", func(f files) { f[segmentAt(999)] = "" }, segmentAt(999)},
+		{"truncation START", func(f files) { f[s.names[1]+".START"] = "" }, s.names[1] + ".START"},
+		{"truncation END", func(f files) { f[s.names[1]+".END"] = "" }, s.names[1] + ".END"},
+		{"truncation TEMP", func(f files) { f[s.names[1]+".START.TEMP"] = "" }, s.names[1] + ".START.TEMP"},
+		{"interrupted rewrite", func(f files) { f[s.last()+tempSuffix] = "junk" }, ""},
+		{"interrupted high-water file", func(f files) { f[highWaterName+tempSuffix] = "junk" }, ""},
+		{"other names", func(f files) { f["wal/README"] = "x"; f["wal/00000000000000000001.bak"] = "x"; f["notes"] = "" }, ""},
+	}
+	dir := filepath.Join(fastDir(t), "data")
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			fs := s.files.clone()
+			tt.change(fs)
+			fs.write(t, dir)
+			if tt.refused == "" {
+				s.wantRecovered(t, dir, len(s.ends))
+				for name := range readFiles(t, dir) {
+					if strings.HasSuffix(name, tempSuffix) {
+						t.Errorf("%s is still there", name)
+					}
+				}
+				return
+			}
+			before := readFiles(t, dir)
+			_, _, err := Open(dir, testIdentity, small)
+			if damage := wantCorrupt(t, err); damage.File != filepath.Join(dir, tt.refused) {
+				t.Errorf("%v, want %s to be named", err, tt.refused)
+			}
+			wantUnchanged(t, dir, before)
+		})
+	}
+}
+
+// After a clean close nothing can be torn, so a log that lacks a frame was damaged.
+func TestEveryCutOfAClosedLogIsRefused(t *testing.T) {
+	dir := newDir(t)
+	l, _ := mustOpen(t, dir, small)
+	mustAppend(t, l, write(raft.HardState{Term: 1}, entries(1, 2, 1)...))
+	mustAppend(t, l, write(raft.HardState{Term: 1}, entries(3, 3, 1)...))
+	mustClose(t, l)
+	fs := readFiles(t, dir)
+	name := filepath.Join(segmentsName, segment{first: 1}.name())
+	for at := range len(fs[name]) {
+		cut := fs.clone()
+		cut[name] = cut[name][:at]
+		cut.write(t, dir)
+		_, _, err := Open(dir, testIdentity, small)
+		wantCorrupt(t, err)
+	}
+}
+
+// Frames whose checksums hold but whose content cannot be: a bug or an edit.
+func TestImpossibleFrames(t *testing.T) {
+	entry := func(index, term uint64) func([]byte) []byte {
+		return func(b []byte) []byte { return appendEntry(b, &raft.Entry{Index: index, Term: term}) }
+	}
+	hard := func(term, commit uint64) func([]byte) []byte {
+		return func(b []byte) []byte { return appendHardState(b, raft.HardState{Term: term, Commit: commit}) }
+	}
+	raw := func(p ...byte) func([]byte) []byte { return func(b []byte) []byte { return append(b, p...) } }
+	tests := []struct {
+		name    string
+		reason  string
+		records []func([]byte) []byte
+	}{
+		{"index gap", "entry 7 follows entry 5", []func([]byte) []byte{entry(7, 3), hard(3, 0)}},
+		{"index 0", "index 0", []func([]byte) []byte{entry(0, 3), hard(3, 0)}},
+		{"entry term back", "has term 2 after term 3", []func([]byte) []byte{entry(6, 2), hard(3, 0)}},
+		{"entry term ahead", "under hard state", []func([]byte) []byte{entry(6, 4), hard(3, 0)}},
+		{"term back", "term went back", []func([]byte) []byte{hard(2, 0)}},
+		{"commit ahead", "commit index 6", []func([]byte) []byte{hard(3, 6)}},
+		{"no hard state", "without hard state", []func([]byte) []byte{entry(6, 3)}},
+		{"unknown record", "unknown record", []func([]byte) []byte{raw(9, 0, 0, 0, 0)}},
+		{"record cut", "cut short", []func([]byte) []byte{hard(3, 0), raw(1, 200, 0, 0, 0)}},
+		{"record header cut", "cut short", []func([]byte) []byte{hard(3, 0), raw(1, 0)}},
+		{"short hard state", "wrong length", []func([]byte) []byte{raw(1, 1, 0, 0, 0, 0)}},
+		{"short entry", "wrong length", []func([]byte) []byte{raw(2, 1, 0, 0, 0, 0)}},
+		{"bad mark", "snapshot mark", []func([]byte) []byte{raw(3, 17, 0, 0, 0), raw(make([]byte, 17)...)}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := newDir(t)
+			l, _ := mustOpen(t, dir, small)
+			mustAppend(t, l, write(raft.HardState{Term: 3}, entries(1, 5, 3)...))
+			l.beginFrame()
+			for _, add := range tt.records {
+				l.frame = add(l.frame)
+			}
+			sealFrame(l.frame, l.seed, l.seq+1)
+			if err := l.write(&AppendStats{}); err != nil {
+				t.Fatal(err)
+			}
+			crash(l)
+			_, _, err := Open(dir, testIdentity, small)
+			if wantCorrupt(t, err); !strings.Contains(err.Error(), tt.reason) {
+				t.Errorf("%v, want %q", err, tt.reason)
+			}
+		})
+	}
+}
+
+func TestIdentityIsChecked(t *testing.T) {
+	dir := newDir(t)
+	if err := CreateIdentity(dir, testIdentity); !errors.Is(err, ErrIdentity) {
+		t.Errorf("second CreateIdentity: %v", err)
+	}
+	for _, change := range []func(*Identity){
+		func(id *Identity) { id.ClusterID = strings.Repeat("f", 32) },
+		func(id *Identity) { id.NodeID = "n2" },
+		func(id *Identity) { id.Incarnation++ },
+	} {
+		id := testIdentity
+		change(&id)
+		if _, _, err := Open(dir, id, small); !errors.Is(err, ErrIdentity) {
+			t.Errorf("Open as %+v: %v", id, err)
+		}
+	}
+	if _, _, err := Open(t.TempDir(), testIdentity, small); !errors.Is(err, ErrIdentity) {
+		t.Errorf("Open of an empty directory: %v", err)
+	}
+	got, ok, err := LoadIdentity(dir)
+	want := testIdentity
+	want.FormatVersion = FormatVersion
+	if err != nil || !ok || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("LoadIdentity: %+v, %v, %v", got, ok, err)
+	}
+	for _, d := range []string{t.TempDir(), filepath.Join(t.TempDir(), "none")} {
+		if _, ok, err := LoadIdentity(d); ok || err != nil {
+			t.Errorf("LoadIdentity of nothing: %v, %v", ok, err)
+		}
+	}
+}
+
+func TestCreateIdentityRefusesNonsense(t *testing.T) {
+	for _, change := range []func(*Identity){
+		func(id *Identity) { id.ClusterID = "c1" },
+		func(id *Identity) { id.ClusterID = strings.Repeat("x", 32) },
+		func(id *Identity) { id.NodeID = "" },
+		func(id *Identity) { id.Incarnation = 0 },
+	} {
+		id := testIdentity
+		change(&id)
+		if err := CreateIdentity(filepath.Join(t.TempDir(), "d"), id); !errors.Is(err, ErrIdentity) {
+			t.Errorf("CreateIdentity of %+v: %v", id, err)
+		}
+	}
+}
+
+func TestOtherFormatVersionIsRefused(t *testing.T) {
+	dir := newDir(t)
+	id := testIdentity
+	id.FormatVersion = FormatVersion + 1
+	data, err := seal(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writeFile(filepath.Join(dir, identityName), data); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Open(dir, testIdentity, small); !errors.Is(err, ErrIdentity) || !strings.Contains(err.Error(), "version 2") {
+		t.Errorf("Open: %v", err)
+	}
+}
+
+func TestEveryByteOfTheIdentityIsChecked(t *testing.T) {
+	dir := newDir(t)
+	path := filepath.Join(dir, identityName)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := range data {
+		b := slices.Clone(data)
+		b[at] ^= 4
+		if err := os.WriteFile(path, b, filePerm); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := LoadIdentity(dir)
+		wantCorrupt(t, err)
+		if err := os.WriteFile(path, data[:at], filePerm); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = LoadIdentity(dir)
+		wantCorrupt(t, err)
+	}
+}
