@@ -93,7 +93,7 @@ func copyKey(c *call) {
 			replace = true
 		case optionIs(c.args[i], "db") && i+1 < len(c.args):
 			i++
-			db, ok := c.databaseNumber(c.args[i], "")
+			db, ok := c.databaseNumber(c.args[i])
 			if !ok {
 				return
 			}
@@ -127,7 +127,7 @@ func copyKey(c *call) {
 func move(c *call) {
 	key := c.args[1]
 	source := c.db
-	target, ok := c.databaseNumber(c.args[2], "")
+	target, ok := c.databaseNumber(c.args[2])
 	if !ok {
 		return
 	}
@@ -153,22 +153,20 @@ func move(c *call) {
 }
 
 // databaseNumber parses the number of a database. When ok is false the error has
-// been replied: notInteger if it is no number and notInteger is not empty.
-func (c *call) databaseNumber(arg []byte, notInteger string) (db int, ok bool) {
+// been replied.
+func (c *call) databaseNumber(arg []byte) (db int, ok bool) {
 	n, ok := parseInt(arg)
 	switch {
-	case !ok || n != int64(int32(n)) && notInteger != "":
-		if notInteger == "" {
-			notInteger = resp.ErrNotInteger
-		}
-		c.err(notInteger)
-		return 0, false
+	case !ok:
+		c.err(resp.ErrNotInteger)
 	case n != int64(int32(n)):
 		c.err(resp.OutOfRange(-1<<31, 1<<31-1))
-		return 0, false
-	case n < 0 || n >= int64(len(c.store.databases)):
+	case !c.isDatabase(n):
 		c.err(resp.ErrDBIndex)
-		return 0, false
+	default:
+		return int(n), true
 	}
-	return int(n), true
+	return 0, false
 }
+
+func (c *call) isDatabase(n int64) bool { return n >= 0 && n < int64(len(c.store.databases)) }

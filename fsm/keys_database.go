@@ -34,14 +34,17 @@ func (c *call) flushOption() bool {
 }
 
 func swapDB(c *call) {
-	a, ok := c.databaseNumber(c.args[1], resp.ErrFirstDBIndex)
-	if !ok {
-		return
+	a, ok1 := parseInt(c.args[1])
+	b, ok2 := parseInt(c.args[2])
+	switch {
+	case !ok1 || a != int64(int32(a)):
+		c.err(resp.ErrFirstDBIndex)
+	case !ok2 || b != int64(int32(b)):
+		c.err(resp.ErrSecondDBIndex)
+	case !c.isDatabase(a) || !c.isDatabase(b):
+		c.err(resp.ErrDBIndex)
+	default:
+		c.store.swap(int(a), int(b))
+		c.ok()
 	}
-	b, ok := c.databaseNumber(c.args[2], resp.ErrSecondDBIndex)
-	if !ok {
-		return
-	}
-	c.store.swap(a, b)
-	c.ok()
 }

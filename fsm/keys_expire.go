@@ -117,7 +117,7 @@ func (c *call) ttl(baseMs, unitMs int64) {
 	case unitMs == 1:
 		c.int(max(o.expireAt-baseMs, 0))
 	default:
-		// Redis adds 500 in a signed integer and wraps at the far end.
-		c.int((max(o.expireAt-baseMs, 0) + unitMs/2) / unitMs)
+		left := max(o.expireAt-baseMs, 0)
+		c.int(left/unitMs + (left%unitMs+unitMs/2)/unitMs) // the sum of both may not fit
 	}
 }

@@ -10,27 +10,27 @@ var (
 func transactionCommands() []*Spec {
 	rows := []*Spec{
 		{
-			Name: "discard", Arity: 1, Flags: session | FlagFast | FlagAllowBusy,
+			Name: "discard", Arity: 1, Flags: sessionFlags | FlagFast | FlagAllowBusy,
 			Since: "2.0.0", Complexity: "O(N), N being the number of queued commands",
 			Summary: "Drops the commands queued since MULTI.",
 		},
 		{
-			Name: "exec", Arity: 1, Flags: session | FlagSkipSlowlog,
+			Name: "exec", Arity: 1, Flags: sessionFlags | FlagSkipSlowlog,
 			Since: "1.2.0", Complexity: "That of the queued commands",
 			Summary: "Executes the commands queued since MULTI, unless a watched key has changed.",
 		},
 		{
-			Name: "multi", Arity: 1, Flags: session | FlagFast | FlagAllowBusy,
+			Name: "multi", Arity: 1, Flags: sessionFlags | FlagFast | FlagAllowBusy,
 			Since: "1.2.0", Complexity: "O(1)",
 			Summary: "Starts a transaction: commands are queued until EXEC.",
 		},
 		{
-			Name: "unwatch", Arity: 1, Flags: session | FlagFast | FlagAllowBusy,
+			Name: "unwatch", Arity: 1, Flags: sessionFlags | FlagFast | FlagAllowBusy,
 			Since: "2.2.0", Complexity: "O(1)",
 			Summary: "Forgets all watched keys.",
 		},
 		{
-			Name: "watch", Arity: -2, Flags: session | FlagFast | FlagAllowBusy, KeySpecs: keysEvery(1, "RO"), run: watch,
+			Name: "watch", Arity: -2, Flags: sessionFlags | FlagFast | FlagAllowBusy, KeySpecs: keysEvery(1, "RO"), run: watch,
 			Since: "2.2.0", Complexity: "O(N), N being the number of keys", Syntax: "key ...",
 			Summary: "Makes the next EXEC depend on that the keys do not change.",
 		},
@@ -84,24 +84,24 @@ func introspectionCommands() []*Spec {
 			Differences: "Has a Raft section; fields that make no sense here are left out.",
 		},
 		{
-			Name: "lastsave", Arity: 1, Flags: sessionFast, Categories: CategoryAdmin | CategoryDangerous,
+			Name: "lastsave", Arity: 1, Flags: sessionFastFlags, Categories: CategoryAdmin | CategoryDangerous,
 			Since: "1.0.0", Complexity: "O(1)",
 			Tips:    []string{"nondeterministic_output"},
 			Summary: "Returns the Unix time of the last snapshot.",
 		},
 		{
-			Name: "role", Arity: 1, Flags: session | FlagFast, Categories: CategoryAdmin | CategoryDangerous,
+			Name: "role", Arity: 1, Flags: sessionFlags | FlagFast, Categories: CategoryAdmin | CategoryDangerous,
 			Since: "2.8.12", Complexity: "O(1)",
 			Summary: "Tells whether the node leads, and whom.",
 		},
 		{
-			Name: "shutdown", Arity: -1, Flags: session | FlagAdmin | FlagNoMulti | FlagAllowBusy,
+			Name: "shutdown", Arity: -1, Flags: sessionFlags | FlagAdmin | FlagNoMulti | FlagAllowBusy,
 			Since: "1.0.0", Complexity: "O(1)", Syntax: "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
 			Summary:     "Stops the node after handing over leadership.",
 			Differences: "Every acknowledged write is stored in any case.",
 		},
 		{
-			Name: "time", Arity: 1, Flags: sessionFast,
+			Name: "time", Arity: 1, Flags: sessionFastFlags,
 			Since: "2.6.0", Complexity: "O(1)",
 			Tips:    []string{"nondeterministic_output"},
 			Summary: "Returns the time of the node's clock.",
@@ -115,22 +115,22 @@ func configCommand() *Spec {
 		Summary: "Groups the commands on the node's configuration.",
 		Subcommands: []*Spec{
 			{
-				Name: "get", Arity: -3, Flags: session | FlagAdmin,
+				Name: "get", Arity: -3, Flags: sessionFlags | FlagAdmin,
 				Since: "2.0.0", Complexity: "O(N), N being the number of parameters", Syntax: "parameter ...",
 				Summary: "Returns the parameters that match glob patterns.",
 			},
 			{
-				Name: "resetstat", Arity: 2, Flags: session | FlagAdmin,
+				Name: "resetstat", Arity: 2, Flags: sessionFlags | FlagAdmin,
 				Since: "2.0.0", Complexity: "O(1)",
 				Summary: "Sets counters of INFO to zero.",
 			},
 			{
-				Name: "rewrite", Arity: 2, Flags: session | FlagAdmin,
+				Name: "rewrite", Arity: 2, Flags: sessionFlags | FlagAdmin,
 				Since: "2.8.0", Complexity: "O(1)",
 				Summary: "Writes the configuration in force to the configuration file.",
 			},
 			{
-				Name: "set", Arity: -4, Flags: session | FlagAdmin, Tips: allNodesSucceeded,
+				Name: "set", Arity: -4, Flags: sessionFlags | FlagAdmin, Tips: allNodesSucceeded,
 				Since: "2.0.0", Complexity: "O(N), N being the number of parameters", Syntax: "<parameter value> ...",
 				Summary: "Changes parameters of the running node.",
 			},
@@ -146,17 +146,17 @@ func latencyCommand() *Spec {
 		Summary: "Groups the commands on latencies.",
 		Subcommands: []*Spec{
 			{
-				Name: "histogram", Arity: -2, Flags: session | FlagAdmin, Tips: tips,
+				Name: "histogram", Arity: -2, Flags: sessionFlags | FlagAdmin, Tips: tips,
 				Since: "7.0.0", Complexity: "O(N), N being the number of commands", Syntax: "[command ...]",
 				Summary: "Returns the distribution of the latencies of commands.",
 			},
 			{
-				Name: "latest", Arity: 2, Flags: session | FlagAdmin, Tips: tips,
+				Name: "latest", Arity: 2, Flags: sessionFlags | FlagAdmin, Tips: tips,
 				Since: "2.8.13", Complexity: "O(1)",
 				Summary: "Returns the newest latency of each kind of event.",
 			},
 			{
-				Name: "reset", Arity: -2, Flags: session | FlagAdmin, Tips: allNodesSucceeded,
+				Name: "reset", Arity: -2, Flags: sessionFlags | FlagAdmin, Tips: allNodesSucceeded,
 				Since: "2.8.13", Complexity: "O(1)", Syntax: "[event ...]",
 				Summary: "Forgets the recorded latencies.",
 			},
@@ -263,12 +263,12 @@ func clusterCommands() []*Spec {
 	const atAnyNode = "Has no effect: every node serves linearizable reads."
 	return []*Spec{
 		{
-			Name: "readonly", Arity: 1, Flags: sessionFast, Categories: CategoryConnection,
+			Name: "readonly", Arity: 1, Flags: sessionFastFlags, Categories: CategoryConnection,
 			Since: "3.0.0", Complexity: "O(1)",
 			Summary: "Allows reads from a node that does not lead.", Differences: atAnyNode,
 		},
 		{
-			Name: "readwrite", Arity: 1, Flags: sessionFast, Categories: CategoryConnection,
+			Name: "readwrite", Arity: 1, Flags: sessionFastFlags, Categories: CategoryConnection,
 			Since: "3.0.0", Complexity: "O(1)",
 			Summary: "Takes READONLY back.", Differences: atAnyNode,
 		},
