@@ -1,9 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"net"
-	"slices"
 
 	"redoubt/resp/server"
 )
@@ -26,9 +24,8 @@ func (c *Config) serverSettings() *server.Settings {
 	return server.NewSettings(v)
 }
 
-// shown lists the settings of the process for CONFIG GET, and the names under
-// which tools look for them in Redis, sorted. The cluster's secret is not among
-// them.
+// shown lists the settings of the process for CONFIG GET, and some of them once
+// more under Redis's names. The cluster's secret is not among them.
 func (c *Config) shown() []server.Parameter {
 	var out []server.Parameter
 	for _, s := range settings() {
@@ -41,16 +38,10 @@ func (c *Config) shown() []server.Parameter {
 	if !c.Fsync {
 		appendfsync = "no"
 	}
-	out = append(out,
+	return append(out,
 		server.Parameter{Name: "appendfsync", Value: appendfsync},
-		server.Parameter{Name: "appendonly", Value: "yes"},
 		server.Parameter{Name: "bind", Value: host},
-		server.Parameter{Name: "cluster-enabled", Value: "no"},
 		server.Parameter{Name: "dir", Value: c.DataDir},
-		server.Parameter{Name: "maxmemory-policy", Value: "noeviction"},
 		server.Parameter{Name: "port", Value: port},
-		server.Parameter{Name: "save", Value: ""},
 	)
-	slices.SortFunc(out, func(a, b server.Parameter) int { return cmp.Compare(a.Name, b.Name) })
-	return out
 }

@@ -5,12 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"net"
+	"net/http"
 	"os"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"redoubt/fsm"
+	"redoubt/metrics"
+	"redoubt/raft/replica"
+	"redoubt/resp/server"
 )
 
-// runServe runs a node until ctx ends.
-func runServe(_ context.Context, args []string, stdout, stderr io.Writer) int {
-	_, err := loadConfig(args, os.Environ())
+// runServe runs a node until ctx ends or the node stops by itself.
+func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	c, err := loadConfig(args, os.Environ())
 	if errors.Is(err, errHelp) {
 		writeHelp(stdout)
 		return exitOK
@@ -18,6 +28,149 @@ func runServe(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return usageError(stderr, err, "redoubt help serve")
 	}
-	fmt.Fprintln(stderr, "redoubt: node not assembled")
-	return exitError
+	log := newLogger(c, stderr)
+	if err := serve(ctx, c, log, stdout); err != nil {
+		log.Error("stopped", "event", "stop", "err", err)
+		fmt.Fprintf(stderr, "redoubt: %v\n", err)
+		return exitCode(err)
+	}
+	return exitOK
+}
+
+// process is what one `redoubt serve` consists of.
+type process struct {
+	config  *Config
+	log     *slog.Logger
+	node    *replica.Node
+	server  *server.Server
+	metrics *metrics.Metrics
+	reg     *prometheus.Registry
+
+	clients, peers, http net.Listener
+}
+
+func serve(ctx context.Context, c *Config, log *slog.Logger, stdout io.Writer) error {
+	p := &process{config: c, log: log, reg: prometheus.NewRegistry()}
+	p.metrics = metrics.New(p.reg)
+	created, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, shutdown := context.WithCancel(ctx)
+	defer shutdown()
+	p.server = server.New(p.serverConfig(shutdown))
+	metrics.RegisterGauges(p.reg, p.gauges)
+	p.greet(stdout, created)
+
+	failed := make(chan error, 2)
+	go func() { failed <- p.server.Serve(p.clients) }()
+	if p.http != nil {
+		endpoints := metrics.NewServer(p.endpoints(), log)
+		defer endpoints.Close()
+		go func() {
+			if err := endpoints.Serve(p.http); !errors.Is(err, http.ErrServerClosed) {
+				failed <- err
+			}
+		}()
+	}
+	select {
+	case <-ctx.Done():
+	case <-p.node.Done():
+		return p.node.Err() // nothing more is answered, not even what is in flight
+	case err = <-failed:
+	}
+	return errors.Join(err, p.shutdown())
+}
+
+// open claims the addresses, then the data directory, and starts the node.
+func (p *process) open(ctx context.Context) (created bool, err error) {
+	c := p.config
+	defer func() {
+		if err != nil {
+			p.closeListeners()
+		}
+	}()
+	var lc net.ListenConfig
+	if p.clients, err = lc.Listen(ctx, "tcp", c.Addr); err != nil {
+		return false, err
+	}
+	if p.peers, err = lc.Listen(ctx, "tcp", c.PeerAddr); err != nil {
+		return false, err
+	}
+	if c.HTTPAddr != "" {
+		if p.http, err = lc.Listen(ctx, "tcp", c.HTTPAddr); err != nil {
+			return false, err
+		}
+	}
+	id, created, err := identity(c)
+	if err != nil {
+		return false, err
+	}
+	p.node, err = replica.Open(replica.Config{
+		DataDir: c.DataDir, Identity: id, Version: version, Seed: randomUint64(),
+		PeerListener: p.peers, ClusterSecret: c.ClusterSecret,
+		Tick: c.Tick(), ElectionTicks: c.ElectionTicks(), HeartbeatTicks: heartbeatTicks,
+		CommandTimeout: c.CommandTimeout, SnapshotBytes: int(c.SnapshotBytes), SnapshotInterval: c.SnapshotInterval,
+		MinFreeBytes: uint64(c.MinFreeBytes), NoSync: !c.Fsync, LocalReads: c.Reads == "local",
+		Store:   fsm.Config{Databases: c.Databases},
+		Metrics: p.metrics, Log: p.log,
+	})
+	return created, err
+}
+
+func (p *process) closeListeners() {
+	for _, l := range []net.Listener{p.clients, p.peers, p.http} {
+		if l != nil {
+			l.Close()
+		}
+	}
+}
+
+// greet says what this node is and what to type next.
+func (p *process) greet(w io.Writer, created bool) {
+	c := p.config
+	s := p.node.Recent()
+	host, port, _ := net.SplitHostPort(p.clients.Addr().String())
+	how := fmt.Sprintf("recovered up to index %d", s.LastIndex)
+	if created {
+		how = "new"
+	}
+	fmt.Fprintf(w, "redoubt %s, node %s, cluster %s\n", version, c.ID, s.ClusterID)
+	fmt.Fprintf(w, "  data       %s (%s)\n", c.DataDir, how)
+	fmt.Fprintf(w, "  clients    %s   try: redis-cli -h %s -p %s set a 1\n", p.clients.Addr(), host, port)
+	if p.http != nil {
+		fmt.Fprintf(w, "  metrics    http://%s/metrics   /readyz   /status\n", p.http.Addr())
+	}
+	if n := len(s.Config.Members); n > 1 {
+		fmt.Fprintf(w, "  cluster    %d members; a write is answered when it is on the disks of %d\n", n, n/2+1)
+	} else {
+		fmt.Fprintf(w, "  single     every write is on disk before it is answered; for replication start three nodes with --cluster, see redoubt help serve\n")
+	}
+	if !c.Fsync {
+		fmt.Fprintf(w, "  WARNING    --fsync no: a power failure may lose answered writes\n")
+	}
+}
+
+// shutdown leaves the cluster without a gap: another node leads before this one
+// stops taking commands, and what is in flight is answered.
+func (p *process) shutdown() error {
+	ctx, cancel := context.WithTimeout(context.Background(), p.config.ShutdownTimeout)
+	defer cancel()
+	if s := p.node.Recent(); s.ID == s.Leader && len(s.Config.Members) > 1 {
+		handover, stop := context.WithTimeout(ctx, max(p.config.ShutdownTimeout/4, 2*p.config.ElectionTimeout))
+		if err := p.node.Transfer(handover, ""); err != nil {
+			p.log.Warn("leadership not handed over", "event", "stop", "err", err)
+		}
+		stop()
+	}
+	err := p.server.Shutdown(ctx)
+	return errors.Join(err, p.node.Close())
+}
+
+// serverConfig joins the settings of this process with the server's.
+func (p *process) serverConfig(shutdown func()) server.Config {
+	return server.Config{
+		Node: p.node, Settings: p.config.serverSettings(), Metrics: p.metrics.Server, Log: p.log,
+		Shutdown: shutdown, Version: version,
+	}
 }

@@ -3,6 +3,7 @@ package replica
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
 
 	"redoubt/fsm"
 	"redoubt/raft"
@@ -64,7 +65,8 @@ type machine struct {
 	applied  uint64
 	expiryMs int64 // when the next key falls due, as the applier last said; 0 = none
 	ticks    uint64
-	claimed  uint64 // index of the newest checkpoint that this node put into the log
+	heard    map[raft.NodeID]uint64 // tick of the newest message of each peer
+	claimed  uint64                 // index of the newest checkpoint that this node put into the log
 
 	snapshot   snapshotState
 	diskFull   bool // clients' writes are refused
@@ -100,6 +102,7 @@ func newMachine(core *raft.Core, newest raft.SnapshotMeta, boot uint64, rng *ran
 	return &machine{
 		core: core, limits: l, boot: boot, rng: rng,
 		pending:    map[uint64]*Batch{},
+		heard:      map[raft.NodeID]uint64{},
 		seen:       seen{seq: map[uint64]uint64{}},
 		reads:      reads{asked: map[uint64]*readGroup{}},
 		snapshot:   snapshotState{meta: newest, feeding: map[raft.NodeID]uint64{}},
@@ -180,6 +183,7 @@ func (m *machine) append(entry []byte) (uint64, error) {
 
 // receive takes a message from a peer.
 func (m *machine) receive(msg raft.Message) {
+	m.heard[msg.From] = m.ticks
 	switch msg.Type {
 	case raft.MsgForward:
 		m.forwarded(msg)
@@ -375,4 +379,23 @@ func (m *machine) stop() {
 	}
 	m.waiting = nil
 	m.reads.expire(1<<63 - 1)
+}
+
+// contactTicks is the time since this node last heard from the leader or, on
+// the leader, from a majority.
+func (m *machine) contactTicks() uint64 {
+	leader, _ := m.core.Leader()
+	if leader != m.core.ID() {
+		return m.ticks - m.heard[leader] // without a leader: since the start
+	}
+	var ages []uint64
+	for _, p := range m.core.Status().Peers {
+		ages = append(ages, m.ticks-m.heard[p.ID])
+	}
+	if len(ages) == 0 {
+		return 0
+	}
+	slices.Sort(ages)
+	// The leader itself is the first of the majority.
+	return ages[(len(ages)+1)/2-1]
 }

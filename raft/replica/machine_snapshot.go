@@ -21,6 +21,7 @@ const (
 // snapshotState is what the machine knows of snapshots.
 type snapshotState struct {
 	meta       raft.SnapshotMeta // newest durable one
+	fileBytes  int64
 	madeMs     int64
 	run        uint64 // numbers the attempts
 	running    bool
@@ -88,7 +89,7 @@ func (m *machine) feed(to []raft.NodeID) {
 }
 
 // snapshotDone is told that attempt run has ended; ok: its file is durable.
-func (m *machine) snapshotDone(run uint64, meta raft.SnapshotMeta, ok bool) {
+func (m *machine) snapshotDone(run uint64, meta raft.SnapshotMeta, fileBytes int64, ok bool) {
 	s := &m.snapshot
 	if run != s.run {
 		return // overtaken by an installed snapshot
@@ -98,7 +99,7 @@ func (m *machine) snapshotDone(run uint64, meta raft.SnapshotMeta, ok bool) {
 	if !ok {
 		return
 	}
-	s.meta = meta
+	s.meta, s.fileBytes = meta, fileBytes
 	m.compactLog()
 }
 

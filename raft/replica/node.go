@@ -249,7 +249,7 @@ func (n *Node) handle(events []event) {
 		case evApplied:
 			m.appliedTo(e.index, e.expiryMs, e.newest)
 		case evSnapshotDone:
-			m.snapshotDone(e.run, e.meta, e.ok)
+			m.snapshotDone(e.run, e.meta, e.file.Size, e.ok)
 		case evSnapshotSent:
 			m.core.SnapshotSent(e.peer, e.ok)
 		case evSnapshotWanted:

@@ -20,6 +20,8 @@ type Status struct {
 	SnapshotIndex   uint64
 	SnapshotRunning bool
 	LastSnapshot    time.Time // zero: none since the node started
+	SnapshotBytes   int64     // size of the newest snapshot's file, 0 when unknown
+	ContactTicks    uint64    // since a follower heard from the leader, or the leader from a majority
 	DiskFree        uint64
 	DiskFull        bool // clients' writes are refused
 	Pending         int  // batches proposed and not yet answered
@@ -45,6 +47,8 @@ func (n *Node) status() Status {
 		Incarnation:     n.config.Identity.Incarnation,
 		SnapshotIndex:   m.snapshot.meta.Index,
 		SnapshotRunning: m.snapshot.running,
+		SnapshotBytes:   m.snapshot.fileBytes,
+		ContactTicks:    m.contactTicks(),
 		DiskFree:        n.disk.Load(),
 		DiskFull:        m.diskFull,
 		Pending:         len(m.pending),

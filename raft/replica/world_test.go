@@ -288,5 +288,5 @@ func (n *simNode) piece() {
 	if n.meta.Index > n.disk.snapshot.Index {
 		n.disk.snapshot, n.disk.state = n.meta, n.bytes
 	}
-	n.turn(func(m *machine) { m.snapshotDone(n.run, n.meta, true) })
+	n.turn(func(m *machine) { m.snapshotDone(n.run, n.meta, int64(len(n.bytes)), true) })
 }

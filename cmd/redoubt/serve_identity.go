@@ -1,0 +1,91 @@
+package main
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"redoubt/raft"
+	"redoubt/wal"
+)
+
+// identity returns the identity of the data directory, and makes one when the
+// directory is new.
+func identity(c *Config) (id wal.Identity, created bool, err error) {
+	id, found, err := wal.LoadIdentity(c.DataDir)
+	if err != nil {
+		return id, false, err
+	}
+	if found {
+		if id.NodeID != raft.NodeID(c.ID) {
+			return id, false, fmt.Errorf("data directory %s belongs to node %s, not to %s", c.DataDir, id.NodeID, c.ID)
+		}
+		return id, false, nil
+	}
+	id = wal.Identity{
+		ClusterID: clusterID(c), NodeID: raft.NodeID(c.ID),
+		Incarnation: randomUint64() | 1, // never 0
+		Bootstrap:   c.Bootstrap,
+	}
+	return id, true, wal.CreateIdentity(c.DataDir, id)
+}
+
+// clusterID is made from the list of members, which all of them are started
+// with. A single node has a cluster of its own.
+func clusterID(c *Config) string {
+	if len(c.Bootstrap.Members) == 1 {
+		var id [16]byte
+		rand.Read(id[:])
+		return hex.EncodeToString(id[:])
+	}
+	h := sha256.New()
+	for _, m := range c.Bootstrap.Members {
+		fmt.Fprintf(h, "%s=%s@%s\n", m.ID, m.Addr, m.PeerAddr)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+func randomUint64() uint64 {
+	var b [8]byte
+	rand.Read(b[:])
+	return binary.LittleEndian.Uint64(b[:])
+}
+
+// newLogger writes text to a terminal and JSON to anything else, unless the
+// settings say which.
+func newLogger(c *Config, w io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		panic(fmt.Sprintf("log level %q was checked", c.LogLevel))
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	var h slog.Handler = slog.NewJSONHandler(w, opts)
+	if c.LogFormat == "text" || c.LogFormat == "auto" && isTerminal(w) {
+		h = slog.NewTextHandler(w, opts)
+	}
+	return slog.New(h).With("node", c.ID)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	st, err := f.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0
+}
+
+// exitCode tells a failing disk from everything else.
+func exitCode(err error) int {
+	var damaged *wal.CorruptError
+	if errors.Is(err, wal.ErrPoisoned) || errors.As(err, &damaged) {
+		return exitDisk
+	}
+	return exitError
+}
