@@ -28,7 +28,7 @@ func (c *Core) becomeLeader() {
 	c.votes = nil
 	c.elapsedTicks = 0
 	c.setLeader(c.cfg.ID)
-	c.lead = &leadership{progress: map[NodeID]*progress{}, beatDue: true}
+	c.lead = &leadership{progress: map[NodeID]*progress{}}
 	c.trackMembers()
 	c.lead.noOp = c.appendOwn(EntryNoOp, nil)
 	c.recordIncarnations()
