@@ -53,9 +53,10 @@ const (
 	expiryBytes = 20 // its cell in the expiry index, likewise
 )
 
-// size estimates the memory of the key in bytes.
+// size estimates the memory of the key in bytes. MEMORY USAGE replies it, so it
+// goes by the length of the value: the capacity is not the same on every node.
 func (o *object) size() int {
-	n := objectBytes + cellBytes + allocBytes(len(o.key)) + allocBytes(cap(o.str))
+	n := objectBytes + cellBytes + allocBytes(len(o.key)) + allocBytes(len(o.str))
 	if o.expireAt != 0 {
 		n += expiryBytes
 	}
