@@ -34,10 +34,10 @@
 // in binary; B's is HMAC-SHA256(secret, "redoubt acceptor " word 0x00 T), in
 // hexadecimal, the word being that of the refusal or OK. So each side proves
 // that it knows the secret, over a nonce of the other's and over both
-// identities; a proof fits no other connection, direction or verdict. B says
-// nothing about the cluster before A has proven itself. A cluster without a
-// secret runs the same exchange with an empty key, which proves nothing: such a
-// port belongs on a loopback address or a trusted network.
+// identities; a proof fits no other connection, direction or verdict. B judges
+// only a caller that has proven itself. A cluster without a secret runs the same
+// exchange with an empty key, which proves nothing: such a port belongs on a
+// loopback address or a trusted network.
 //
 //	word           for good  meaning
 //	protocol       no        other protocol version; without mac

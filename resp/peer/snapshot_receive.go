@@ -112,13 +112,6 @@ func (t *Transport) store(in *inbound, o offer) (err error) {
 		return t.reject(in, err)
 	}
 	defer file.Close()
-	free, err := wal.FreeBytes(t.config.DataDir)
-	if err != nil {
-		return t.reject(in, err)
-	}
-	if need := uint64(o.size - offset); need > free {
-		return t.reject(in, fmt.Errorf("the snapshot needs %d bytes more, the disk has %d", need, free))
-	}
 	t.config.Log.Info("receiving snapshot", "peer", in.from, "snapshot", o.id, "bytes", o.size, "offset", offset)
 	if err := ack(in, offset); err != nil {
 		return err
