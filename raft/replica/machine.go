@@ -70,7 +70,7 @@ type machine struct {
 
 	snapshot   snapshotState
 	diskFull   bool // clients' writes are refused
-	diskClosed bool // entries from the leader are refused too
+	diskClosed bool // commands from the leader are refused too; elections still work, so reads do
 	fx         effects
 }
 
@@ -199,12 +199,14 @@ func (m *machine) receive(msg raft.Message) {
 			msg.Index = max(msg.Index, m.clockIndex(msg.Force))
 		}
 	case raft.MsgAppend:
-		if m.diskClosed && len(msg.Entries) > 0 {
+		if m.diskClosed && slices.ContainsFunc(msg.Entries, isCommand) {
 			return // as if lost; the leader will send it again
 		}
 	}
 	m.core.Receive(msg)
 }
+
+func isCommand(e raft.Entry) bool { return e.Type == raft.EntryCommand }
 
 // forwarded appends what a follower's clients want written, or says that it
 // surely was not appended. It keeps silent where it cannot know: then the

@@ -83,8 +83,11 @@ func (m *machine) clockIndex(needsClock bool) uint64 {
 }
 
 // tickClock appends an entry that only carries the time. When the core takes no
-// proposals just now the old time stands.
+// proposals just now, or the disk is full, the old time stands.
 func (m *machine) tickClock() {
+	if m.diskFull {
+		return
+	}
 	_, _ = m.append(fsm.AppendEntry(nil, nil))
 }
 
