@@ -6,7 +6,7 @@ FUZZTIME    ?= 30s
 GOTESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint short fuzz compat faults docs clean
+.PHONY: help run build test lint race short fuzz compat faults docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 10
@@ -17,7 +17,9 @@ run: ## run one node on 127.0.0.1:6379, data in ./redoubt-data
 build: ## build the static binary bin/redoubt
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/redoubt ./cmd/redoubt
 
-test: lint ## everything a change must pass: lint and all tests with the race detector
+test: lint race ## everything a change must pass: lint and all tests with the race detector
+
+race: ## all tests with the race detector
 	$(GO) test -race $(GOTESTFLAGS) ./...
 
 lint: ## gofmt, go vet, staticcheck
