@@ -1,8 +1,10 @@
 package wal
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"slices"
@@ -429,6 +431,33 @@ func TestImpossibleFrames(t *testing.T) {
 				t.Errorf("%v, want %q", err, tt.reason)
 			}
 		})
+	}
+}
+
+// A later program's last frame is not a torn one.
+func TestFrameOfAnotherVersion(t *testing.T) {
+	for at := 12; at < 14; at++ {
+		dir := newDir(t)
+		l, _ := mustOpen(t, dir, small)
+		mustAppend(t, l, write(raft.HardState{Term: 1}))
+		path := filepath.Join(dir, segmentsName, l.segments.tail().name())
+		seed := l.seed
+		crash(l)
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := b[1:]
+		f[at]++
+		binary.LittleEndian.PutUint16(f[14:], headerCheck(f, seed))
+		binary.LittleEndian.PutUint32(f[4:], crc32.Update(seed, castagnoli, f[8:]))
+		if err := os.WriteFile(path, b, filePerm); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = Open(dir, testIdentity, small)
+		if wantCorrupt(t, err); !strings.Contains(err.Error(), "frame of version") {
+			t.Error(err)
+		}
 	}
 }
 

@@ -1,3 +1,156 @@
-// Package wal keeps what a node must not forget: its hard state, its log and its
-// snapshots, in one data directory.
+/*
+Package wal keeps what a node must not forget: its hard state, its log and its
+snapshots, in one data directory with one owner. The log is written only; it is
+read once, when it is opened. Whoever needs older entries has them in memory.
+
+# Data directory
+
+	IDENTITY        whose directory this is; written once
+	HIGHWATER       what the log is known to have reached, and whether it was closed
+	LOCK            flock of the owner
+	BALLAST         reserved space, given back when the disk is full
+	wal/<seq>       segments, named after their first frame, 20 digits
+	snap/<id>.snap  snapshots, id = index-term-random
+	snap/<id>.recv  a snapshot being received, kept over a restart
+	torn/*.torn     copies of unfinished frames that were cut off; at most 8 of 16 MB
+	*.tmp           unfinished files, removed by Open
+
+Directories are 0700, files 0600. Numbers are little endian. Checksums are
+CRC-32C. IDENTITY and HIGHWATER are a line "redoubt crc32c=XXXXXXXX" with the
+checksum of what follows, then JSON.
+
+# Segments and frames
+
+A segment is a row of frames, each behind its length as a uvarint: the format of
+github.com/tidwall/wal, whose index is our frame number. One Append is one frame
+and one fsync. A frame:
+
+	offset  bytes  field
+	0       4      magic 0x9fd2b3a5
+	4       4      checksum of all that follows, to the end of the payload
+	8       4      length of the payload
+	12      1      version 1
+	13      1      flags 0
+	14      2      low half of the checksum of bytes 8-13 and 16-23
+	16      8      seq: number of the frame, from 1 without a gap
+	24      -      payload: records
+
+Both checksums are seeded with the checksum of the node's incarnation (8 bytes),
+so a frame stored as somebody's value is no frame. The one at 14 lets a search
+through damaged bytes dismiss a length before summing that much.
+A record is type (1), length of the body (4), body:
+
+	type           body
+	1 HARDSTATE    term 8, commit 8, vote
+	2 ENTRY        checksum of the rest 4, index 8, term 8, entry type 1, data
+	3 SNAPSHOT     index 8, term 8, configuration as raft encodes it
+
+Every frame has the current hard state, as its last record. A frame of several
+entries has at most 4 MB; an entry that is larger, up to 64 MB, has a frame of
+its own. The frames of one Append that had to be split are made durable one after
+the other, each with a commit index that its entries reach.
+
+# What a row of frames means
+
+ 1. The last HARDSTATE counts.
+ 2. An ENTRY voids all earlier ones of its index and above. A conflicting suffix
+    is overridden by appending; nothing is ever truncated.
+ 3. A SNAPSHOT mark voids everything before it: the log goes on behind the mark's
+    index. The snapshot itself is durable before its mark is written.
+ 4. Entries that the newest snapshot covers are not recovered. A log that does
+    not hold the snapshot's last entry with its term is void (§7): a crash came
+    between the snapshot and its mark, and Open writes the mark.
+
+# Snapshot files
+
+	bytes  field
+	8      "RDBTSNAP"
+	4      version 1
+	4      length n of the configuration
+	8      random part of the id
+	8, 8   index, term
+	n      configuration
+	4      checksum of the header up to here
+	       then chunks, each: length 4 (1 to 1 MB, written as 256 KB), checksum 4, bytes
+	4      0: the trailer begins
+	4      checksum of the whole payload
+	8, 8   number of chunks, bytes of the payload
+	4      checksum of the whole header
+	4      checksum of the trailer up to here
+
+# Order of things, and what a crash leaves
+
+ 1. Frame n+1 is written only after the fsync of frame n has returned. A crash
+    leaves frame n whole, cut short or with holes, and nothing behind it.
+ 2. A new segment's directory entry is durable before Append returns, and before
+    HIGHWATER names it. A crash leaves the full segment last, or an empty one.
+ 3. HIGHWATER is replaced (temporary name, fsync, rename, fsync of the directory)
+    after a segment got full, at Open and at Close. A crash leaves the old one,
+    which promises less.
+ 4. Open reads everything and refuses what it must before it changes anything.
+    Then, after an unclean stop, it writes the intact frames of the last segment
+    to a new file in place of the old: a failed fsync may have left bytes in the
+    page cache that no disk has. A crash leaves the old file or the new one.
+ 5. A snapshot gets its name after its fsync. A crash leaves a .tmp or .recv file.
+    A received one is taken up again at the last intact chunk.
+ 6. Compact removes segments oldest first, each durably before the next. A crash
+    leaves a log that starts earlier than it had to. It keeps the newest segment
+    and one more, asks for an intact snapshot first, and so never removes the only
+    frame with the hard state nor an entry that no snapshot has.
+ 7. The first error of a write, an fsync or an unlink is the last thing the log
+    does. No retry: the second fsync after a failed one says nothing about the
+    pages that the first has lost.
+
+# Torn or corrupt
+
+Damage is a torn tail, cut off by Open, if it is in the last segment and no intact
+frame of its number or a higher one lies behind it (rule 1), and if HIGHWATER does
+not know better. All other damage is a *CorruptError that names file and offset: a
+checksum, a number, an index or a term that does not fit; a segment or snapshot
+that is missing; leftovers of a truncation. Then the node's copy of what it once
+acknowledged is gone. The directory is to be kept aside, and the node joined anew
+under another id; the other nodes have the data.
+
+Not seen: damage to the very last frame after an unclean stop, if HIGHWATER is
+older (it looks like rule 1); the loss of a last segment that was begun after
+HIGHWATER was written; a whole directory replaced by an older copy of itself.
+
+# A full disk
+
+The caller watches FreeBytes and refuses writes early. ReceiveSnapshot refuses to
+start when it would leave less than ReserveBytes. If a frame does not fit all the
+same, rule 7 holds; the torn frame is cut off by the next Open, which may take the
+ballast's space for rewriting the last segment. ReleaseBallast gives that space to
+a snapshot that is to make room. Compact itself needs no space.
+
+# Assumptions
+
+  - fsync of a file makes its bytes durable, fsync of a directory its entries; or
+    they fail.
+  - rename replaces a file as a whole.
+  - A write in place damages no bytes of the file but those it writes.
+  - Nobody else changes the directory; flock keeps out our own.
+
+With Options.NoSync the first is given up for frames: after a crash of the machine
+acknowledged writes and votes are missing, and a hole before later frames makes
+Open refuse the log. A killed process alone loses nothing.
+
+# tidwall/wal, and what it is not used for
+
+It gives us the append into a segment and the change to the next one. Around that:
+
+  - It has no checksums and takes a tail of zeros for empty records: hence frames,
+    no empty one among them, and an own scan before it may look at the directory.
+  - After a failed write its buffer and its file differ, and after a failed fsync
+    it goes on as if nothing had been: hence rule 7.
+  - It never syncs a directory: we do, and count bytes as it does to know when.
+  - TruncateFront and TruncateBack rewrite segments in steps that a crash may
+    reorder, and need space on a full disk: hence overriding, marks and unlinking.
+  - Read loads whole segments and is unsafe in two goroutines: never called.
+  - Open writes defaults into the caller's Options, refuses a log cut short, and
+    starts at 1: it gets a literal of its own, a repaired directory, and numbers
+    that mean nothing to Raft.
+  - It keeps the newest segment and the largest batch in memory: hence segments of
+    8 MB, an emptied cache after each, and a batch of ours that we can let go of.
+*/
 package wal

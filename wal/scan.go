@@ -108,6 +108,9 @@ func (s *scan) segment(last bool) error {
 			}
 			break
 		}
+		if header := data[offset+n-len(payload)-frameHeaderBytes:]; header[12] != frameVersion || header[13] != 0 {
+			return corrupt(path, int64(offset), "frame of version %d, flags %d; this program reads version %d", header[12], header[13], frameVersion)
+		}
 		if seq != seg.next() {
 			return corrupt(path, int64(offset), "frame %d where frame %d belongs", seq, seg.next())
 		}
