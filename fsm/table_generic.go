@@ -212,5 +212,12 @@ func waitCommands() []*Spec {
 			Summary:     "Waits until the connection's writes are stored on a number of other nodes.",
 			Differences: "A write that was answered is on a majority already, so WAIT for a majority returns at once.",
 		},
+		{
+			Name: "waitaof", Arity: 4, Flags: FlagNoScript, Categories: CategoryConnection,
+			Since: "7.2.0", Complexity: "O(1)", Syntax: "numlocal:integer numreplicas:integer timeout:integer",
+			Tips:        []string{"request_policy:all_shards", "response_policy:agg_min"},
+			Summary:     "Waits until the connection's writes are fsynced here and on a number of other nodes.",
+			Differences: "A write is fsynced on a majority before it is answered.",
+		},
 	}
 }

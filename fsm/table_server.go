@@ -84,6 +84,12 @@ func introspectionCommands() []*Spec {
 			Differences: "Has a Raft section; fields that make no sense here are left out.",
 		},
 		{
+			Name: "bgsave", Arity: -1, Flags: FlagAdmin | FlagNoScript | FlagNoAsyncLoading,
+			Since: "1.0.0", Complexity: "O(1)", Syntax: "[SCHEDULE]",
+			Summary:     "Starts a snapshot and does not wait for it.",
+			Differences: "Writes a snapshot of the node that is asked, not an RDB file; nothing depends on it being done.",
+		},
+		{
 			Name: "lastsave", Arity: 1, Flags: sessionFastFlags, Categories: CategoryAdmin | CategoryDangerous,
 			Since: "1.0.0", Complexity: "O(1)",
 			Tips:    []string{"nondeterministic_output"},
@@ -93,6 +99,12 @@ func introspectionCommands() []*Spec {
 			Name: "role", Arity: 1, Flags: sessionFlags | FlagFast, Categories: CategoryAdmin | CategoryDangerous,
 			Since: "2.8.12", Complexity: "O(1)",
 			Summary: "Tells whether the node leads, and whom.",
+		},
+		{
+			Name: "save", Arity: 1, Flags: FlagAdmin | FlagNoScript | FlagNoAsyncLoading | FlagNoMulti,
+			Since: "1.0.0", Complexity: "O(N) where N is the number of keys",
+			Summary:     "Makes a snapshot and waits for it.",
+			Differences: "Writes a snapshot of the node that is asked, not an RDB file. Other connections do not wait.",
 		},
 		{
 			Name: "shutdown", Arity: -1, Flags: sessionFlags | FlagAdmin | FlagNoMulti | FlagAllowBusy,
