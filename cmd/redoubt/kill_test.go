@@ -85,13 +85,23 @@ type writer struct {
 	client *redis.Client
 	acks   atomic.Int64
 
-	acked    map[string]string // what SET was answered OK for
-	counted  []int64           // the answers to INCR
-	unknown  int               // INCRs that may have happened
-	failures []string
+	acked   map[string]string // what SET was answered OK for
+	counted []int64           // the answers to INCR
+	unknown int               // INCRs that may have happened
+	swapped tally             // increments by WATCH, GET, MULTI, SET, EXEC
+	paired  tally             // MULTI, INCR of one counter, INCR of another, EXEC
 }
 
-const sharedCounter = "counter"
+// tally counts operations that were acknowledged and those that may have
+// happened.
+type tally struct{ done, unknown int64 }
+
+const (
+	sharedCounter = "counter"
+	sharedCell    = "cell"
+	pairLeft      = "pair:left"
+	pairRight     = "pair:right"
+)
 
 func (w *writer) run(ctx context.Context) {
 	defer w.client.Close()
@@ -109,11 +119,52 @@ func (w *writer) run(ctx context.Context) {
 		case !surelyNotExecuted(err):
 			w.unknown++
 		}
+		w.swapped.note(w.swap())
+		w.paired.note(w.pair())
 	}
+}
+
+func (t *tally) note(err error) {
+	switch {
+	case err == nil:
+		t.done++
+	case !surelyNotExecuted(err):
+		t.unknown++
+	}
+}
+
+// swap increments the shared cell unless somebody else changes it meanwhile.
+func (w *writer) swap() error {
+	return w.client.Watch(context.Background(), func(tx *redis.Tx) error {
+		n, err := tx.Get(context.Background(), sharedCell).Int64()
+		if err != nil && !errors.Is(err, redis.Nil) {
+			return errNotSent
+		}
+		_, err = tx.TxPipelined(context.Background(), func(p redis.Pipeliner) error {
+			p.Set(context.Background(), sharedCell, n+1, 0)
+			return nil
+		})
+		return err
+	}, sharedCell)
+}
+
+// errNotSent: the transaction was not even begun.
+var errNotSent = errors.New("not sent")
+
+func (w *writer) pair() error {
+	_, err := w.client.TxPipelined(context.Background(), func(p redis.Pipeliner) error {
+		p.Incr(context.Background(), pairLeft)
+		p.Incr(context.Background(), pairRight)
+		return nil
+	})
+	return err
 }
 
 // surelyNotExecuted: the connection was never made, or the error says so.
 func surelyNotExecuted(err error) bool {
+	if errors.Is(err, redis.TxFailedErr) || errors.Is(err, errNotSent) {
+		return true
+	}
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
 		return true
@@ -130,6 +181,7 @@ func checkLedgers(t *testing.T, c *cluster, writers []*writer) {
 	t.Helper()
 	ctx := background(t)
 	keys, counted, unknown := 0, map[int64]string{}, 0
+	var swapped, paired tally
 	for i, n := range c.nodes {
 		client := n.client()
 		defer client.Close()
@@ -144,6 +196,8 @@ func checkLedgers(t *testing.T, c *cluster, writers []*writer) {
 				continue
 			}
 			unknown += w.unknown
+			swapped.add(w.swapped)
+			paired.add(w.paired)
 			for _, v := range w.counted {
 				if other, twice := counted[v]; twice {
 					t.Fatalf("INCR answered %d to %s and to %s", v, other, w.name)
@@ -152,12 +206,35 @@ func checkLedgers(t *testing.T, c *cluster, writers []*writer) {
 			}
 		}
 	}
-	total, err := c.nodes[0].client().Get(ctx, sharedCounter).Int64()
+	client := c.nodes[0].client()
+	defer client.Close()
+	shared := tally{int64(len(counted)), int64(unknown)}
+	shared.check(t, client, sharedCounter)
+	swapped.check(t, client, sharedCell)
+	paired.check(t, client, pairLeft)
+	paired.check(t, client, pairRight)
+	if left, right := client.Get(ctx, pairLeft).Val(), client.Get(ctx, pairRight).Val(); left != right {
+		t.Fatalf("a transaction was executed in part: %s and %s", left, right)
+	}
+	t.Logf("acknowledged: %d keys, %d INCRs (%d unknown), %d swaps (%d), %d pairs (%d)", keys/len(c.nodes),
+		shared.done, shared.unknown, swapped.done, swapped.unknown, paired.done, paired.unknown)
+}
+
+func (t *tally) add(o tally) {
+	t.done += o.done
+	t.unknown += o.unknown
+}
+
+// check compares a counter with what its clients were told: each increment that
+// was acknowledged counts once, and only those of unknown outcome may come on
+// top.
+func (t tally) check(tb testing.TB, client *redis.Client, key string) {
+	tb.Helper()
+	total, err := client.Get(background(tb), key).Int64()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	if n := int64(len(counted)); total < n || total > n+int64(unknown) {
-		t.Fatalf("the counter is %d; %d INCRs were acknowledged, %d more may have happened", total, n, unknown)
+	if total < t.done || total > t.done+t.unknown {
+		tb.Fatalf("%s is %d; %d increments were acknowledged, %d more may have happened", key, total, t.done, t.unknown)
 	}
-	t.Logf("%d keys and %d INCRs acknowledged, %d unknown, counter %d", keys/len(c.nodes), len(counted), unknown, total)
 }
