@@ -2,8 +2,9 @@ package raft
 
 import "math"
 
-// maxTerm is far above what elections can reach and leaves room to count on.
-const maxTerm = math.MaxUint64 / 2
+// maxNumber is far above what terms and indexes can reach and leaves room to
+// count on.
+const maxNumber = math.MaxUint64 / 4
 
 func (m *Message) fromLeader() bool {
 	return m.Type == MsgAppend || m.Type == MsgHeartbeat || m.Type == MsgSnapshot
@@ -12,7 +13,7 @@ func (m *Message) fromLeader() bool {
 // check reports whether m can have been sent by a correct node: what arrives
 // is untrusted, and what passes here cannot break the log.
 func (m *Message) check() bool {
-	if m.From == "" || m.Incarnation == 0 || m.LogTerm > m.Term || m.Term > maxTerm {
+	if m.From == "" || m.Incarnation == 0 || m.LogTerm > m.Term || m.Term > maxNumber || m.LogIndex > maxNumber {
 		return false
 	}
 	if m.Term == 0 && m.Type != MsgPreVoteReply {
@@ -25,7 +26,7 @@ func (m *Message) check() bool {
 		return (m.LogIndex == 0) == (m.LogTerm == 0)
 	case MsgSnapshot:
 		s := m.Snapshot
-		return s != nil && s.Index > 0 && s.Term > 0 && s.Term <= m.Term &&
+		return s != nil && s.Index > 0 && s.Index <= maxNumber && s.Term > 0 && s.Term <= m.Term &&
 			len(s.Config.Members) > 0 && s.Config.check() == nil
 	case MsgPreVoteReply, MsgVoteReply, MsgAppendReply, MsgHeartbeat, MsgHeartbeatReply,
 		MsgTimeoutNow, MsgReadIndex, MsgReadIndexReply:
@@ -37,7 +38,7 @@ func (m *Message) check() bool {
 // checkEntries: they follow LogIndex without a gap, their terms do not fall and
 // none is later than the sender's.
 func (m *Message) checkEntries() bool {
-	if (m.LogIndex == 0) != (m.LogTerm == 0) || m.LogIndex > math.MaxUint64-uint64(len(m.Entries)) {
+	if (m.LogIndex == 0) != (m.LogTerm == 0) {
 		return false
 	}
 	index, term := m.LogIndex, max(m.LogTerm, 1)
