@@ -64,6 +64,16 @@ func (m *machine) appliedTo(index uint64, expiryMs int64, newest checkpoint) {
 	m.claim(newest)
 }
 
+// disk is told how much space is free and how much should be. Below it clients'
+// writes are refused, and a snapshot is made so that the log can be cut.
+func (m *machine) disk(free, minFree uint64) {
+	full := free < minFree
+	if full && !m.diskFull {
+		m.snapshot.wanted = true
+	}
+	m.diskFull, m.diskClosed = full, free < minFree/2
+}
+
 // snapshotIfDue asks the applier for a snapshot of everything handed over.
 func (m *machine) snapshotIfDue() {
 	s := &m.snapshot

@@ -255,8 +255,7 @@ func (n *Node) handle(events []event) {
 		case evSnapshotWanted:
 			m.snapshot.wanted = true
 		case evDisk:
-			m.diskFull = e.free < n.config.MinFreeBytes
-			m.diskClosed = e.free < n.config.MinFreeBytes/2
+			m.disk(e.free, n.config.MinFreeBytes)
 		case evWaiter:
 			n.waiters = append(n.waiters, e.waiter)
 		case evStatus:
