@@ -144,6 +144,27 @@ func TestCodecAllocations(t *testing.T) {
 	}
 }
 
+func BenchmarkCodec(b *testing.B) {
+	m := raft.Message{Type: raft.MsgAppend, Entries: make([]raft.Entry, 100)}
+	for i := range m.Entries {
+		m.Entries[i] = raft.Entry{Index: 1 << 30, Term: 1, Type: raft.EntryCommand, Data: make([]byte, 128)}
+	}
+	buf := appendMessage(nil, &m)
+	b.Run("encode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			messageSize(&m)
+			buf = appendMessage(buf[:0], &m)
+		}
+	})
+	b.Run("decode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			decodeMessage(buf)
+		}
+	})
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, typ := range messageTypes {
 		m := raft.Message{Type: typ, Term: 3, LogIndex: 1 << 40, Index: 5}

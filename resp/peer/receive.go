@@ -58,7 +58,9 @@ func (t *Transport) accept() {
 			return
 		}
 		if err != nil {
-			t.config.Log.Warn("peer port: accept failed", "err", err)
+			if pause == (backoff{}) {
+				t.config.Log.Warn("peer port: accept failed", "err", err)
+			}
 			pause.wait(t.ctx)
 			continue
 		}

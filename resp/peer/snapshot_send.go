@@ -24,9 +24,9 @@ const (
 	windowBytes = 8 * chunkBytes
 	// snapshotTries in a row that brought nothing forward end a transfer.
 	snapshotTries = 10
-	// commitPatience times the chunk timeout is what the receiver has to verify
-	// the whole file and to get it onto its disk.
-	commitPatience = 10
+	// filePatience times the chunk timeout is what the receiver has to look
+	// through the file that it has, at the start and at the end.
+	filePatience = 10
 )
 
 // errRejected: the receiver will not have this snapshot, however often it is
@@ -134,7 +134,8 @@ func (s *snapshotSend) attempt(ctx context.Context, file *os.File) error {
 	if err := s.write(k, offer); err != nil {
 		return err
 	}
-	sent, err := s.readAck(k, 0, s.file.Size)
+	timeout := s.peer.t.config.SnapshotTimeout
+	sent, err := readAck(k, filePatience*timeout, 0, s.file.Size)
 	if err != nil {
 		return err
 	}
@@ -152,13 +153,17 @@ func (s *snapshotSend) attempt(ctx context.Context, file *os.File) error {
 			sent += n
 			continue
 		}
-		acked, err := s.readAck(k, s.acked.Load()+1, sent)
+		acked, err := readAck(k, timeout, s.acked.Load()+1, sent)
 		if err != nil {
 			return err
 		}
 		s.acked.Store(acked)
 	}
-	return s.readCommitted(k)
+	b, err := readLine(k, filePatience*timeout)
+	if err == nil && string(b) != "+OK" {
+		err = fmt.Errorf("%w: expected +OK, got %.64q", errProtocol, b)
+	}
+	return err
 }
 
 // appendChunk makes a RAFT.CHUNK of n bytes of the file.
@@ -187,8 +192,8 @@ func (s *snapshotSend) write(k *link, b []byte) error {
 }
 
 // readAck reads ":offset" between low and high.
-func (s *snapshotSend) readAck(k *link, low, high int64) (int64, error) {
-	b, err := s.readLine(k, s.peer.t.config.SnapshotTimeout)
+func readAck(k *link, timeout time.Duration, low, high int64) (int64, error) {
+	b, err := readLine(k, timeout)
 	if err != nil {
 		return 0, err
 	}
@@ -200,19 +205,8 @@ func (s *snapshotSend) readAck(k *link, low, high int64) (int64, error) {
 	return n, nil
 }
 
-func (s *snapshotSend) readCommitted(k *link) error {
-	b, err := s.readLine(k, commitPatience*s.peer.t.config.SnapshotTimeout)
-	if err != nil {
-		return err
-	}
-	if string(b) != "+OK" {
-		return fmt.Errorf("%w: expected +OK, got %.64q", errProtocol, b)
-	}
-	return nil
-}
-
 // readLine reads one reply; "-ERR …" is errRejected.
-func (s *snapshotSend) readLine(k *link, timeout time.Duration) ([]byte, error) {
+func readLine(k *link, timeout time.Duration) ([]byte, error) {
 	if err := k.SetReadDeadline(time.Now().Add(timeout)); err != nil {
 		return nil, err
 	}

@@ -67,6 +67,7 @@ type proxy struct {
 	confirmed func(offset int64, first bool) bool
 	// pass sees, and may change, what the sender sends.
 	pass func(b []byte)
+	mu   sync.Mutex      // held while either is called
 	ctx  context.Context // ends with the test
 	stop context.CancelFunc
 	wg   sync.WaitGroup
@@ -118,7 +119,9 @@ func (p *proxy) forward(client net.Conn) {
 				return
 			}
 			if snap = snap || bytes.Contains(buf[:n], []byte("\r\nsnap\r\n")); snap {
+				p.mu.Lock()
 				p.pass(buf[:n])
+				p.mu.Unlock()
 			}
 			if _, err := server.Write(buf[:n]); err != nil {
 				return
@@ -133,7 +136,10 @@ func (p *proxy) forward(client net.Conn) {
 		}
 		if digits, ok := strings.CutPrefix(string(line), ":"); ok {
 			offset, err := strconv.ParseInt(digits, 10, 64)
-			if err != nil || !p.confirmed(offset, first) {
+			p.mu.Lock()
+			ok := err == nil && p.confirmed(offset, first)
+			p.mu.Unlock()
+			if !ok {
 				return
 			}
 			first = false

@@ -130,15 +130,18 @@ func (s *stream) run() {
 			if opened++; opened > 1 {
 				p.traffic.reconnects.Add(1)
 			}
-			pause = backoff{}
 			trouble = ""
+			since := time.Now()
 			err = s.serve(conn)
+			if time.Since(since) > maxBackoff { // else it may go on like this
+				pause = backoff{}
+			}
 		}
 		if p.ctx.Err() != nil {
 			return
 		}
-		if err.Error() != trouble {
-			trouble = err.Error()
+		if c := cause(err); c != trouble {
+			trouble = c
 			log.Warn("peer link down", "err", err)
 			var r *refusal
 			if errors.As(err, &r) && r.final() {
@@ -147,6 +150,15 @@ func (s *stream) run() {
 		}
 		pause.wait(p.ctx)
 	}
+}
+
+// cause is the text of err without the local port, which changes with each try.
+func cause(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Op + ": " + op.Err.Error()
+	}
+	return err.Error()
 }
 
 // dial opens a connection and gets it through the handshake.
@@ -158,7 +170,11 @@ func (p *peer) dial(ctx context.Context, l lane) (*link, challenge, error) {
 		return nil, challenge{}, err
 	}
 	k := newLink(ctx, conn)
-	setUserTimeout(conn, c.WriteTimeout)
+	patience := c.WriteTimeout
+	if l == laneSnap {
+		patience = c.SnapshotTimeout // it ends a connection whose receiver is busy with an fsync, too
+	}
+	setUserTimeout(conn, patience)
 	f, answer, err := p.t.introduce(conn, p.id, l)
 	if err != nil {
 		k.close()

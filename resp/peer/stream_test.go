@@ -155,7 +155,12 @@ func TestReconnectAfterTheAcceptorRestarts(t *testing.T) {
 	n1, n2 := start(t, "n1", "", nil), start(t, "n2", "", nil)
 	n1.dials(t, n2)
 	n2.Close()
-	eventually(t, "the link is down", func() bool { return !n1.Peers()[0].Up })
+	for _, s := range n1.peers["n2"].streams {
+		eventually(t, "the stream is down", func() bool {
+			conn, _, _ := s.status()
+			return conn == nil
+		})
+	}
 	n1.Send(heartbeat(n2, 1)) // lost: nothing is kept for later
 	n2 = start(t, "n2", n2.addr, nil)
 	n1.awaitUp(t)
