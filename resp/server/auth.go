@@ -116,6 +116,8 @@ type stranger struct {
 	theoretical time.Time
 }
 
+func newStrangers() *strangers { return &strangers{byAddr: map[netip.Addr]*stranger{}} }
+
 // enter admits a new connection, unless there are too many that have not
 // authenticated.
 func (s *strangers) enter(from net.Addr, limit int) bool {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,7 +43,7 @@ type Server struct {
 	runID     string
 	stats     stats
 	pause     atomic.Pointer[pause]
-	strangers strangers
+	strangers *strangers
 
 	mu        sync.Mutex
 	conns     map[int64]*conn
@@ -65,7 +64,7 @@ func New(c Config) *Server {
 		version: c.Version, stop: c.Shutdown,
 		started:   time.Now(),
 		runID:     newRunID(),
-		strangers: strangers{byAddr: map[netip.Addr]*stranger{}},
+		strangers: newStrangers(),
 		conns:     map[int64]*conn{},
 		listeners: map[net.Listener]struct{}{},
 		closing:   make(chan struct{}),
