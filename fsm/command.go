@@ -12,6 +12,11 @@ const (
 	Write
 )
 
+// String is the class in the words of docs/COMMANDS.md.
+func (c Class) String() string {
+	return [...]string{"none", "session", "read", "write"}[c]
+}
+
 // Command is one command as a connection hands it over. Exactly one of Args
 // with Spec, Exec and Literal says what it is.
 type Command struct {

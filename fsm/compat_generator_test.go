@@ -15,6 +15,7 @@ type generator struct {
 	// in DBSIZE until it comes across them, so DBSIZE is left out then.
 	pastExpiry bool
 	inMulti    bool
+	ttls       int // made so far
 }
 
 func newGenerator(seed uint64) *generator {
@@ -47,16 +48,16 @@ strlen key
 append key value
 append key short
 getdel key
-getex key [EX ttl] [PX ttl] [EXAT at] [PXAT atms] [PERSIST]
+getex key [EX ttl] [PX ttlms] [EXAT at] [PXAT atms] [PERSIST]
 getset key value
 mset key value key value
 mset key value key
 msetnx key value key value
 msetnx key value key
-psetex key ttl value
+psetex key ttlms value
 set key value
 set key number
-set key value [NX] [XX] [GET] [EX ttl] [PX ttl] [EXAT at] [PXAT atms] [KEEPTTL]
+set key value [NX] [XX] [GET] [EX ttl] [PX ttlms] [EXAT at] [PXAT atms] [KEEPTTL]
 set key number [GET] [KEEPTTL] [EX ttl]
 setex key ttl value
 setnx key value
@@ -82,7 +83,7 @@ randomkey
 scan 0 COUNT 1000 [MATCH pattern] [TYPE type]
 scan cursor
 expire key ttl [NX] [XX] [GT] [LT]
-pexpire key ttl [NX] [XX] [GT] [LT]
+pexpire key ttlms [NX] [XX] [GT] [LT]
 expireat key at [NX] [XX] [GT] [LT]
 pexpireat key atms [NX] [XX] [GT] [LT]
 persist key
@@ -195,8 +196,8 @@ var (
 		".5", "5.", "1e400", "1.7976931348623157e308", "18446744073709551617", "9223372036854775807", "1_0", " 1", "1 ", "", "abc", "1e-17", "5e-18",
 		"0.00000000000000000049", "99999999999999999.99999999999999999",
 	}
-	ttls = []string{
-		"100", "1000", "100000", "86400000", "9223372036854775", "9223372036854776", "9223372036854775807", "-1", "0",
+	oddTTLs = []string{
+		"9223372036854775", "9223372036854776", "9223372036854775807", "-1", "0",
 		"-9223372036854775808", "9223370000000000", "abc", "", "1.5", "99999999999999999999",
 	}
 	farSeconds = []string{"4102444800", "4102444801", "9223372036854775", "9223372036854776", "0", "-1", "abc", "9223372036854775807"}
@@ -208,7 +209,7 @@ func (g *generator) argument(word string) []byte {
 	var s string
 	switch word {
 	case "key":
-		s = pick(g, "a", "b", "c", "d", "e", "f{a}", "", "\x00\xff")
+		s = pick(g, "a", "b", "c", "d", "e", "f{z}", "", "\x00\xff") // of different slots: WATCH of a missing key looks at its slot
 	case "value":
 		return g.value()
 	case "short":
@@ -228,7 +229,9 @@ func (g *generator) argument(word string) []byte {
 	case "float":
 		s = pick(g, floats...)
 	case "ttl":
-		s = pick(g, ttls...)
+		s = g.relative("")
+	case "ttlms":
+		s = g.relative("000")
 	case "at":
 		s = g.absolute(farSeconds, "1000000000")
 	case "atms":
@@ -245,6 +248,16 @@ func (g *generator) argument(word string) []byte {
 		return g.anyCase(word)
 	}
 	return []byte(s)
+}
+
+// relative makes a time to live that no command has had before, apart enough
+// that it does not matter at which millisecond each server runs a command.
+func (g *generator) relative(unit string) string {
+	if g.IntN(3) == 0 {
+		return pick(g, oddTTLs...)
+	}
+	g.ttls++
+	return strconv.Itoa(1000+100*g.ttls) + unit
 }
 
 func (g *generator) absolute(far []string, past string) string {

@@ -51,9 +51,6 @@ func startRedis(t *testing.T) (dial func(proto int) *redisConn) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		os.RemoveAll(dir)
-		if t.Failed() && log.Len() > 0 {
-			t.Logf("redis-server: %s", log.Bytes())
-		}
 	})
 	return func(proto int) *redisConn {
 		t.Helper()

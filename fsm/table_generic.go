@@ -187,7 +187,8 @@ func objectCommands() []*Spec {
 			}),
 			inspect(Spec{
 				Name: "refcount", run: objectRefCount, Since: "2.2.3",
-				Summary: "Returns the number of references to the value at a key.",
+				Summary:     "Returns the number of references to the value at a key.",
+				Differences: "Nothing is shared: 1, or Redis's mark of a shared object for a small integer.",
 			}),
 			helpCommand("6.2.0"),
 		},

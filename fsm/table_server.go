@@ -102,7 +102,7 @@ func introspectionCommands() []*Spec {
 		},
 		{
 			Name: "save", Arity: 1, Flags: FlagAdmin | FlagNoScript | FlagNoAsyncLoading | FlagNoMulti,
-			Since: "1.0.0", Complexity: "O(N) where N is the number of keys",
+			Since: "1.0.0", Complexity: "O(N), N being the number of keys in all databases",
 			Summary:     "Makes a snapshot and waits for it.",
 			Differences: "Writes a snapshot of the node that is asked, not an RDB file. Other connections do not wait.",
 		},
@@ -239,12 +239,12 @@ func commandCommand() *Spec {
 				Summary: "Describes commands for people.",
 			},
 			{
-				Name: "getkeys", Arity: -4, Flags: flags, Since: "2.8.13", Syntax: "command [arg ...]",
+				Name: "getkeys", Arity: -4, Flags: flags, Since: "2.8.13", Syntax: "command arg ...",
 				Complexity: "O(N), N being the number of arguments",
 				Summary:    "Finds the keys in a command.",
 			},
 			{
-				Name: "getkeysandflags", Arity: -4, Flags: flags, Since: "7.0.0", Syntax: "command [arg ...]",
+				Name: "getkeysandflags", Arity: -4, Flags: flags, Since: "7.0.0", Syntax: "command arg ...",
 				Complexity: "O(N), N being the number of arguments",
 				Summary:    "Finds the keys in a command and what it does with them.",
 			},
