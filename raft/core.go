@@ -271,15 +271,15 @@ func (c *Core) redrawTimeout() {
 // appendOwn appends an entry of the own term; only leaders do.
 func (c *Core) appendOwn(typ EntryType, data []byte) uint64 {
 	c.appendEntries([]Entry{{Index: c.log.last() + 1, Term: c.term, Type: typ, Data: data}})
+	if typ == EntryConfig {
+		c.trackMembers()
+	}
 	return c.log.last()
 }
 
 func (c *Core) appendEntries(entries []Entry) {
 	c.log.append(entries...)
 	c.configs = c.configs.note(entries)
-	if c.role == Leader {
-		c.trackMembers()
-	}
 }
 
 // broken is for what no input may bring about.

@@ -102,9 +102,15 @@ func (p *progress) acked(index, base uint64) {
 func (p *progress) refused(rejected, next uint64) {
 	switch p.state {
 	case StateProbe:
-		if rejected == p.next-1 {
-			p.probe(min(next, rejected))
+		if rejected != p.next-1 {
+			return
 		}
+		if rejected <= p.match {
+			// It has lost what it had acknowledged: without fsync a crash does
+			// that. To count less than there is harms nothing.
+			p.match = 0
+		}
+		p.probe(min(next, rejected))
 	case StateReplicate:
 		if rejected > p.match {
 			p.probe(p.match + 1)

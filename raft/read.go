@@ -108,7 +108,7 @@ func (c *Core) answerForwarded() {
 
 func (c *Core) handleReadIndex(m *Message) {
 	if c.role != Leader || m.Index > c.log.last() {
-		c.send(Message{Type: MsgReadIndexReply, To: m.From, ID: m.ID, Round: m.Round, Reject: true})
+		c.refuseRead(m.From, m.ID, m.Round)
 		return
 	}
 	c.lead.reads.open = append(c.lead.reads.open, read{id: m.ID, nonce: m.Round, from: m.From, index: c.readIndex(m.Index)})
@@ -135,8 +135,8 @@ func (c *Core) expireAsks() {
 	}
 }
 
-// failReads ends every read that this node has asked for: whether the leader
-// still leads is known no more.
+// failReads ends every read that this node has asked for or, as the leader, was
+// asked for: whether the leader still leads is known no more.
 func (c *Core) failReads() {
 	for _, a := range c.asks {
 		c.failed = append(c.failed, a.id)
@@ -146,10 +146,16 @@ func (c *Core) failReads() {
 		return
 	}
 	q := &c.lead.reads
-	for _, r := range slices.Concat(q.asked, q.open) {
+	for _, r := range slices.Concat(q.waiting, q.asked, q.open) {
 		if r.from == "" {
 			c.failed = append(c.failed, r.id)
+		} else {
+			c.refuseRead(r.from, r.id, r.nonce)
 		}
 	}
 	*q = readQueue{round: q.round}
+}
+
+func (c *Core) refuseRead(to NodeID, id, nonce uint64) {
+	c.send(Message{Type: MsgReadIndexReply, To: to, ID: id, Round: nonce, Reject: true})
 }

@@ -161,6 +161,29 @@ func TestLostWindowIsFoundWithoutNewProposals(t *testing.T) {
 	}
 }
 
+func TestFollowerThatLostItsTailIsFedAgain(t *testing.T) {
+	// Not possible with fsync, but such a follower must neither be forgotten nor
+	// asked in an endless loop.
+	c := newCluster(3, 0, 1)
+	leader := c.elect("1")
+	for range 3 {
+		_, _ = leader.propose("x")
+		c.stabilize()
+	}
+	n := c.node("3")
+	n.crash()
+	n.disk.entries, n.disk.hard.Commit = n.disk.entries[:2], 0
+	n.start()
+	for range 2 {
+		_, _ = leader.propose("y")
+		c.stabilize()
+	}
+	c.tick(4)
+	if n.core.log.last() != leader.core.log.last() || n.applied != leader.applied {
+		t.Errorf("%+v", n.core.Status())
+	}
+}
+
 func TestLateWriteReportDoesNotCountForOverriddenEntries(t *testing.T) {
 	s := newSolo(t, 3, HardState{Term: 1}, nil)
 	entry := func(term uint64) []Entry { return []Entry{{Index: 1, Term: term, Type: EntryNoOp}} }

@@ -78,9 +78,14 @@ func TestReadsFailWhenLeadershipEnds(t *testing.T) {
 	_ = s.Read(1, 0)
 	s.turn()
 	_ = s.Read(2, 0)
+	s.hear("3", Message{Type: MsgReadIndex, ID: 9, Round: 77})
 	s.hear("2", Message{Type: MsgHeartbeat, Term: 5})
-	if out := s.turn(); !slices.Equal(out.FailedReads, []uint64{1, 2}) {
+	out := s.turn()
+	if !slices.Equal(out.FailedReads, []uint64{1, 2}) {
 		t.Errorf("%v", out.FailedReads)
+	}
+	if m := s.one(out, MsgReadIndexReply); m.To != "3" || m.ID != 9 || !m.Reject || m.Term != 1 {
+		t.Errorf("%s", describe(m))
 	}
 }
 
