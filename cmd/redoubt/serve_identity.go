@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"syscall"
 
 	"redoubt/raft"
 	"redoubt/wal"
@@ -84,8 +85,13 @@ func isTerminal(w io.Writer) bool {
 // exitCode tells a failing disk from everything else.
 func exitCode(err error) int {
 	var damaged *wal.CorruptError
-	if errors.Is(err, wal.ErrPoisoned) || errors.As(err, &damaged) {
+	if errors.As(err, &damaged) {
 		return exitDisk
+	}
+	for _, disk := range []error{wal.ErrPoisoned, syscall.EIO, syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS} {
+		if errors.Is(err, disk) {
+			return exitDisk
+		}
 	}
 	return exitError
 }

@@ -181,6 +181,7 @@ func (n *Node) start(store *fsm.Store) {
 			Refused: func(by raft.NodeID, reason string) {
 				n.fence(fmt.Errorf("replica: %s refuses this node: %s", by, reason))
 			},
+			DiskFailed: n.fence,
 		},
 	})
 	n.transport.SetMembers(n.others())

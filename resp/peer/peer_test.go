@@ -72,10 +72,11 @@ func start(t *testing.T, id raft.NodeID, addr string, adjust func(*Config)) *nod
 		Secret:   "a secret",
 		Listener: listen(t, addr),
 		Handler: Handler{
-			Message:  func(m raft.Message) { n.messages <- m },
-			LinkDown: func(id raft.NodeID) { n.down <- id },
-			Verify:   n.verify,
-			Refused:  func(by raft.NodeID, reason string) { n.refused <- string(by) + " " + reason },
+			Message:    func(m raft.Message) { n.messages <- m },
+			LinkDown:   func(id raft.NodeID) { n.down <- id },
+			Verify:     n.verify,
+			Refused:    func(by raft.NodeID, reason string) { n.refused <- string(by) + " " + reason },
+			DiskFailed: func(err error) { t.Errorf("disk failed: %v", err) },
 		},
 		DataDir: t.TempDir(),
 	}

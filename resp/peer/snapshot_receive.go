@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"strconv"
+	"syscall"
 	"time"
 
 	"redoubt/raft"
@@ -123,7 +124,7 @@ func (t *Transport) store(in *inbound, o offer) (err error) {
 		}
 		data := chunk[chunkHeaderBytes:]
 		if err := file.Append(data, offset); err != nil {
-			return t.reject(in, err)
+			return t.notStored(in, err)
 		}
 		offset += int64(len(data))
 		if err := ack(in, offset); err != nil {
@@ -131,10 +132,19 @@ func (t *Transport) store(in *inbound, o offer) (err error) {
 		}
 	}
 	if _, err := file.Commit(); err != nil {
-		return t.reject(in, err)
+		return t.notStored(in, err)
 	}
 	t.config.Handler.Message(o.message)
 	return nil
+}
+
+// notStored tells a failing disk from a full one and from a damaged file.
+func (t *Transport) notStored(in *inbound, err error) error {
+	var failure syscall.Errno
+	if errors.As(err, &failure) && failure != syscall.ENOSPC && failure != syscall.EDQUOT {
+		t.config.Handler.DiskFailed(fmt.Errorf("peer: snapshot from %s: %w", in.from, err))
+	}
+	return t.reject(in, err)
 }
 
 // readChunk reads and verifies the chunk that belongs at offset.

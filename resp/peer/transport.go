@@ -39,6 +39,9 @@ type Handler struct {
 	// Refused tells that a peer refused this node for good: wrong cluster,
 	// removed, or a wiped disk. The reason starts with the word of the refusal.
 	Refused func(by raft.NodeID, reason string)
+	// DiskFailed tells that the disk refused a write or fsync of a snapshot that
+	// came in, for another reason than being full. The node has to stop.
+	DiskFailed func(err error)
 }
 
 // Config: the zero value of a limit means its default.
