@@ -42,7 +42,7 @@ compat: ## compare replies and error texts with a real redis-server (needs redis
 	$(GO) test -count=1 -run 'Compat|OfRedis|InRedis|Quickstart' -v ./fsm ./resp ./cmd/redoubt
 
 faults: ## break disks and processes for real (Linux, strace; some need root)
-	$(GO) test -count=1 -run 'Kill|Crash|Poisons|FullDisk' -v ./wal ./cmd/redoubt
+	$(GO) test -count=1 -run "Kill|Crash|Poisons|Full|Fsync|Paused" -v ./wal ./cmd/redoubt
 
 docs: ## write the generated tables of docs/
 	$(GO) test -count=1 -run '^TestGenerated' ./cmd/redoubt -update
