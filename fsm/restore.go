@@ -13,7 +13,7 @@ import (
 
 // Restore returns the Store that a snapshot was taken of. The snapshot must end
 // where r ends. Whatever r holds, memory stays within a small multiple of what
-// has been read.
+// has been read, and 1 MiB for each database.
 func Restore(r io.Reader, c Config) (*Store, error) {
 	in := &restorer{r: bufio.NewReaderSize(r, 64<<10), store: New(c)}
 	if err := in.restore(); err != nil {

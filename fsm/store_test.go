@@ -96,6 +96,7 @@ func TestExpiryOrder(t *testing.T) {
 		cmds = append(cmds, command(i%3, "SET", fmt.Sprint("key", i), "v", "PXAT", at))
 	}
 	s.Apply(1, entryOf(1, 1, cmds...), nil)
+	twin := restored(t, s) // its index has grown in another order
 	for left := keys; left > 0; {
 		next, ok := s.NextExpiry()
 		if !ok {
@@ -107,7 +108,14 @@ func TestExpiryOrder(t *testing.T) {
 				t.Fatalf("keys went before their time %d", next)
 			}
 		}
+		for twin.Index() < s.Index() {
+			twin.Apply(twin.Index()+1, entryOf(next-1, 1), nil)
+		}
 		s.Apply(s.Index()+1, entryOf(max(next, 1200), 1), nil)
+		twin.Apply(twin.Index()+1, entryOf(max(next, 1200), 1), nil)
+		if s.Digest() != twin.Digest() {
+			t.Fatal("other keys went on a restored node")
+		}
 		gone := left - s.Stats().Keys
 		if gone == 0 || gone > maxExpiredPerEntry {
 			t.Fatalf("%d keys went with one entry", gone)
@@ -161,6 +169,7 @@ func TestHugeSlot(t *testing.T) {
 	for i := range keys {
 		cmds = append(cmds, command(0, "SET", fmt.Sprintf("{t}%d", i), strings.Repeat("v", 50)))
 	}
+	cmds = append(cmds, command(1, "MSET", "{t}other", "1", "{t}another", "2"))
 	s.Apply(1, entryOf(1, 1, cmds...), nil)
 	digest := s.Digest()
 	s.BeginSnapshot()
@@ -172,17 +181,100 @@ func TestHugeSlot(t *testing.T) {
 		if n := len(image) - before; n > maxBytes {
 			t.Fatalf("a part of %d bytes", n)
 		}
-		if i == 50 {
-			s.Apply(2, entryOf(1, 1, command(0, "DEL", "{t}5", "{t}6"), command(0, "FLUSHALL")), nil)
+		switch i {
+		case 20: // the same slot of another database
+			s.Apply(2, entryOf(1, 1, command(1, "APPEND", "{t}other", "1")), nil)
+		case 50:
+			s.Apply(3, entryOf(1, 1, command(0, "DEL", "{t}5", "{t}6"), command(0, "FLUSHALL")), nil)
 		}
 	}
 	r, err := Restore(bytes.NewReader(image), Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Digest() != digest || r.Stats().Keys != keys || s.Stats().Keys != 0 {
+	if r.Digest() != digest || r.Stats().Keys != keys+2 || s.Stats().Keys != 0 {
 		t.Fatal("the snapshot is not the state at its start")
 	}
+}
+
+// TestSnapshotIsOfItsIndex: no way of changing the keyspace gets into a snapshot
+// that was begun before, however much of that has been taken.
+func TestSnapshotIsOfItsIndex(t *testing.T) {
+	for _, line := range []string{
+		"SET k1 new", "SET new v", "APPEND k1 more", "SETRANGE k1 2 xx", "INCR n1", "DEL k1 k2 k3",
+		"GETDEL k1", "GETEX k1 PX 7", "EXPIRE k1 10", "PEXPIREAT k1 1", "PERSIST t1", "RENAME k1 k2",
+		"RENAME k1 new", "COPY k1 new", "COPY k1 k2 REPLACE", "COPY k1 k1 DB 1", "MOVE k1 1",
+		"MSET k1 a k2 b", "FLUSHDB", "FLUSHALL", "SWAPDB 0 1", "SWAPDB 0 2", "SWAPDB 2 0|SET k1 v|SWAPDB 1 2",
+		"SWAPDB 0 1|FLUSHDB|SET k1 v", "FLUSHALL|SET k1 v|DEL k1", "TICK",
+	} {
+		for sent := range 6 {
+			s := New(propertyConfig)
+			s.Apply(1, entryOf(1000, 1, command(0, "MSET", "k1", "abcdef", "k2", "b", "k3", "c", "n1", "1"),
+				command(0, "SET", "t1", "v", "PX", "50"), command(1, "MSET", "k1", "other", "x1", "x")), nil)
+			digest := s.Digest()
+			s.BeginSnapshot()
+			image, done := s.SnapshotNext(nil, 1+sent*(len(s.appendHead(nil))+120)/4)
+			var cmds []Command
+			for _, text := range strings.Split(line, "|") {
+				if text != "TICK" {
+					cmds = append(cmds, command(0, strings.Fields(text)...))
+				}
+			}
+			s.Apply(2, entryOf(5000, 1, cmds...), nil)
+			if !done {
+				image = finishSnapshot(s, image)
+			}
+			r, err := Restore(bytes.NewReader(image), propertyConfig)
+			if err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			if r.Digest() != digest {
+				t.Fatalf("%s is in the snapshot that was begun before", line)
+			}
+			r.Apply(2, entryOf(5000, 1, cmds...), nil)
+			if r.Digest() != s.Digest() || r.Hash() != s.Hash() {
+				t.Fatalf("%s: the restored node has another outcome", line)
+			}
+			checkStore(t, s)
+		}
+	}
+}
+
+// TestScanOfCollidingKeys: keys of one slot and one hash are returned together.
+func TestScanOfCollidingKeys(t *testing.T) {
+	s := New(Config{})
+	s.Apply(1, entryOf(1, 1), nil)
+	byHash := map[uint32]string{}
+	var pair []string
+	for i := 0; pair == nil; i++ {
+		key := fmt.Sprintf("{t}%d", i)
+		hash := s.hashKey.sum([]byte(key))
+		if other, ok := byHash[hash]; ok {
+			pair = []string{other, key}
+		}
+		byHash[hash] = key
+	}
+	s.Apply(2, entryOf(1, 1, command(0, "MSET", pair[0], "1", pair[1], "2", "a", "3", "b", "4")), nil)
+	found := map[string]bool{}
+	cursor, calls := "0", 0
+	for ok := true; ok; ok = cursor != "0" {
+		replies := parseScan(s.ReadBatch([]Command{command(0, "SCAN", cursor, "COUNT", "1")}, 1, nil))
+		cursor = replies[0]
+		for _, key := range replies[1:] {
+			found[key] = true
+		}
+		if calls++; calls > 4 {
+			t.Fatal("the scan does not end")
+		}
+	}
+	if len(found) != 4 || calls != 3 {
+		t.Fatalf("found %v in %d calls", found, calls)
+	}
+	s.Apply(3, entryOf(1, 1, command(0, "DEL", pair[0])), nil)
+	if got := s.ReadBatch([]Command{command(0, "GET", pair[1])}, 1, nil); string(got) != "$1\r\n2\r\n" {
+		t.Fatalf("GET replied %q", got)
+	}
+	checkStore(t, s)
 }
 
 // TestRandomKeyIsFair: over many draws every key comes.
