@@ -52,7 +52,7 @@ func (k *checker) committed(n *node, e Entry) {
 	if e.Index != n.applied+1 {
 		k.failf("%s applies %d after %d", n.id, e.Index, n.applied)
 	}
-	if n.disk.term(e.Index) != e.Term && n.disk.snap.Index < e.Index {
+	if !n.disk.has(e) {
 		k.failf("%s applies %d/t%d, which is not on its disk", n.id, e.Index, e.Term)
 	}
 	was, ok := k.entries[e.Index]
@@ -67,9 +67,9 @@ func (k *checker) committed(n *node, e Entry) {
 	have, voters := 0, 0
 	for _, m := range n.core.config().Members {
 		if m.Role == Voter {
-			d := &k.c.node(m.ID).disk
+			member := k.c.node(m.ID)
 			voters++
-			have += count(d.snap.Index >= e.Index || d.term(e.Index) == e.Term)
+			have += count(slices.ContainsFunc(append(member.lost, member.disk), func(d disk) bool { return d.has(e) }))
 		}
 	}
 	if have < quorum(voters) {

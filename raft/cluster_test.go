@@ -23,6 +23,7 @@ type node struct {
 	incarnation uint64
 	template    Config
 	disk        disk
+	lost        []disk // earlier ones
 
 	core    *Core // nil: down
 	life    int
@@ -43,6 +44,8 @@ type disk struct {
 }
 
 func (d *disk) last() uint64 { return d.snap.Index + uint64(len(d.entries)) }
+
+func (d *disk) has(e Entry) bool { return d.snap.Index >= e.Index || d.term(e.Index) == e.Term }
 
 func (d *disk) term(i uint64) uint64 {
 	if i == d.snap.Index {
@@ -125,6 +128,7 @@ func (n *node) wipe() {
 		bootstrap.Members = append(bootstrap.Members, m)
 	}
 	n.incarnation = n.c.rng.Uint64() | 1
+	n.lost = append(n.lost, n.disk)
 	n.disk = disk{snap: SnapshotMeta{Config: bootstrap}}
 }
 

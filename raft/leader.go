@@ -28,7 +28,7 @@ func (c *Core) becomeLeader() {
 	c.votes = nil
 	c.elapsedTicks = 0
 	c.setLeader(c.cfg.ID)
-	c.lead = &leadership{progress: map[NodeID]*progress{}}
+	c.lead = &leadership{}
 	c.trackMembers()
 	c.lead.noOp = c.appendOwn(EntryNoOp, nil)
 	c.recordIncarnations()
@@ -37,15 +37,15 @@ func (c *Core) becomeLeader() {
 
 // trackMembers has a progress for every other member and no one else.
 func (c *Core) trackMembers() {
-	ld := c.lead
+	known := c.lead.progress
+	c.lead.progress = map[NodeID]*progress{}
 	for _, m := range c.config().Members {
-		if m.ID != c.cfg.ID && ld.progress[m.ID] == nil {
-			ld.progress[m.ID] = newProgress(c.log.last()+1, c.ticks)
-		}
-	}
-	for id := range ld.progress {
-		if _, ok := c.Member(id); !ok {
-			delete(ld.progress, id)
+		switch p := known[m.ID]; {
+		case m.ID == c.cfg.ID:
+		case p != nil:
+			c.lead.progress[m.ID] = p
+		default:
+			c.lead.progress[m.ID] = newProgress(c.log.last()+1, c.ticks)
 		}
 	}
 }
@@ -196,8 +196,11 @@ func (c *Core) replicate(id NodeID, p *progress) {
 		p.waitForContact(c.ticks)
 		return
 	}
-	for p.next <= c.log.last() && p.windowBytes < c.cfg.MaxInflightBytes {
+	for p.next <= c.log.last() {
 		entries, bytes := c.log.chunk(p.next-1, min(c.cfg.MaxAppendBytes, c.cfg.MaxInflightBytes-p.windowBytes))
+		if len(p.window) > 0 && p.windowBytes+bytes > c.cfg.MaxInflightBytes {
+			break // not even one entry fits
+		}
 		c.sendAppend(id, p, entries)
 		p.sent(entries[len(entries)-1].Index, bytes)
 		p.verify = false

@@ -15,8 +15,8 @@ var (
 )
 
 // TestRandom runs clusters of 3 and 5 through loss, duplication, reordering,
-// delay, partitions, crashes that lose unwritten data, restarts, compaction,
-// snapshots, transfers and reads; the checker watches. Afterwards everything
+// delay, partitions, crashes that lose unwritten data, restarts, a minority of
+// lost disks, compaction, snapshots, transfers and reads; the checker watches. Afterwards everything
 // heals, and the cluster must get a leader and commit on every node.
 func TestRandom(t *testing.T) {
 	first, n := uint64(1), *seedsFlag
@@ -40,6 +40,8 @@ type chaos struct {
 	// How often things go wrong differs from run to run.
 	dropPercent, dupPercent, crashPermille, leapPermille int
 	proposed                                             int
+	// wipes is how many voters may still lose their disk for good: a minority.
+	wipes int
 }
 
 func runRandom(seed uint64) (err error) {
@@ -61,6 +63,9 @@ func runRandom(seed uint64) (err error) {
 		n.template.MaxUncommittedBytes = 2000
 		n.template.DiskStallTicks = rng.IntN(2) * 15
 	}
+	if rng.IntN(3) == 0 {
+		c.wipes = (voters - 1) / 2
+	}
 	if rng.IntN(4) > 0 { // a cluster that has come up; else one that has to
 		c.elect(nodeID(1 + rng.IntN(voters)))
 	}
@@ -77,6 +82,10 @@ func (c *chaos) step() {
 	n := c.nodes[c.rng.IntN(len(c.nodes))]
 	if n.core == nil {
 		if c.rng.IntN(10) == 0 {
+			if c.wipes > 0 && c.rng.IntN(3) == 0 && n.voter() {
+				c.wipes--
+				n.wipe()
+			}
 			n.start()
 		}
 		return
@@ -186,7 +195,7 @@ func (c *chaos) heal() {
 		}
 		c.stabilize()
 		c.tick(6)
-		if slices.IndexFunc(c.nodes, func(n *node) bool { return n.applied < index }) < 0 {
+		if !slices.ContainsFunc(c.nodes, func(n *node) bool { return c.isMember(n) && n.applied < index }) {
 			c.reads()
 			c.check.logsMatch()
 			return
@@ -195,9 +204,23 @@ func (c *chaos) heal() {
 	panic(fmt.Sprintf("no progress after everything healed: %+v", c.nodes[0].core.Status()))
 }
 
+func (n *node) voter() bool {
+	m, ok := n.disk.snap.Config.member(n.id)
+	return ok && m.Role == Voter
+}
+
+// isMember: the log knows n, and not with a disk that it has lost.
+func (c *chaos) isMember(n *node) bool {
+	m, ok := c.leader().core.Member(n.id)
+	return ok && m.Incarnation == n.incarnation
+}
+
 // reads: each node's read is answered, and none has been forgotten.
 func (c *chaos) reads() {
 	for _, n := range c.nodes {
+		if !c.isMember(n) {
+			continue
+		}
 		if _, err := n.read(0); err != nil {
 			panic(fmt.Sprintf("%s cannot read: %v", n.id, err))
 		}
@@ -205,7 +228,7 @@ func (c *chaos) reads() {
 	c.stabilize()
 	c.tick(10) // what was lost in the storm has failed by now
 	for _, n := range c.nodes {
-		if len(n.reads) > 0 {
+		if c.isMember(n) && len(n.reads) > 0 {
 			panic(fmt.Sprintf("%s: reads without an answer: %v", n.id, n.reads))
 		}
 	}

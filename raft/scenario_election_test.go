@@ -9,7 +9,11 @@ import (
 
 func TestVoteLeavesOnlyWhenDurable(t *testing.T) {
 	s := newSolo(t, 3, HardState{Term: 1}, nil)
+	s.Tick()
 	s.hear("2", Message{Type: MsgVote, Term: 2})
+	if s.elapsedTicks != 0 {
+		t.Error("a granted vote does not put off the own election")
+	}
 	out := s.Flush()
 	if len(out.Sends) != 1 || out.Sends[0].After != out.Write.Seq || out.Write.HardState != (HardState{Term: 2, Vote: "2"}) || !out.Write.MustSync {
 		t.Errorf("%+v", out)
@@ -294,6 +298,31 @@ func TestOtherIncarnationIsNotHeard(t *testing.T) {
 	s.Receive(forged)
 	if s.log.commit != 0 {
 		t.Error("a new disk's acknowledgement counted")
+	}
+}
+
+func TestFirstIncarnationHeardInATermIsTheOne(t *testing.T) {
+	// Nothing is recorded yet. Node 2 votes, loses its disk and votes again.
+	s := &solo{New(testConfig("1", 100, 1), State{Snapshot: SnapshotMeta{Config: bootstrapConfig(3, 0)}}), t, 3}
+	s.stand()
+	from := func(id NodeID, incarnation uint64, m Message) {
+		m.From, m.Incarnation, m.Term = id, incarnation, s.term
+		s.Receive(m)
+	}
+	from("2", 7, Message{Type: MsgVoteReply})
+	from("2", 8, Message{Type: MsgVoteReply})
+	from("3", 9, Message{Type: MsgVoteReply})
+	s.turn()
+	if m, _ := s.Member("2"); s.role != Leader || m.Incarnation != 7 {
+		t.Fatalf("%s, recorded %+v", s.role, m)
+	}
+	from("2", 8, Message{Type: MsgAppendReply, Index: 2})
+	if s.log.commit != 0 {
+		t.Error("the new disk's acknowledgement counted")
+	}
+	from("2", 7, Message{Type: MsgAppendReply, Index: 2})
+	if s.log.commit != 2 {
+		t.Error("the old disk's did not")
 	}
 }
 

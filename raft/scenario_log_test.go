@@ -144,6 +144,32 @@ func TestFollowerAtTheEdgeOfTheLog(t *testing.T) {
 	}
 }
 
+func TestWindowBoundsWhatIsUnacknowledged(t *testing.T) {
+	s := newSolo(t, 3, HardState{}, nil)
+	s.win()
+	s.ack(1, "2", "3")
+	for range 100 {
+		_, _ = s.Propose(make([]byte, 200))
+	}
+	sent := map[NodeID]int{}
+	for _, m := range s.turn().sent(MsgAppend) {
+		size := sizeOf(m.Entries)
+		if size > s.cfg.MaxAppendBytes {
+			t.Errorf("a message of %d bytes", size)
+		}
+		sent[m.To] += size
+	}
+	for _, id := range []NodeID{"2", "3"} {
+		if n := sent[id]; n > s.cfg.MaxInflightBytes || n < s.cfg.MaxInflightBytes-300 {
+			t.Errorf("%d bytes in flight to %s", n, id)
+		}
+	}
+	s.ack(s.lead.progress["2"].window[0].last, "2")
+	if m := s.turn().sent(MsgAppend); len(m) == 0 || m[0].To != "2" {
+		t.Error("room in the window is not used")
+	}
+}
+
 func TestLostWindowIsFoundWithoutNewProposals(t *testing.T) {
 	c := newCluster(3, 0, 1)
 	leader := c.elect("1")
