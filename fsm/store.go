@@ -167,14 +167,17 @@ func (s *Store) nextWrite() bool {
 }
 
 // nextVersion returns the version for the keys that one command changes. It
-// rises with every command, and its upper bits are log time: the least that is
-// above both the last version and now×2^20. So a key knows when it was changed.
+// rises with every command, and its upper bits are log time: the lowest that is
+// above the last version and not below now×2^20. So a key knows when it was changed.
 func (s *Store) nextVersion() uint64 {
-	s.version = max(s.version+1, uint64(s.now)<<versionTimeShift)
+	s.version = max(s.version+1, uint64(min(s.now, maxVersionTimeMs))<<versionTimeShift)
 	return s.version
 }
 
-const versionTimeShift = 20
+const (
+	versionTimeShift = 20
+	maxVersionTimeMs = 1<<42 - 1 // the year 2109; later times leave room to count on
+)
 
 // versionTime returns log time in ms at which version was given.
 func versionTime(version uint64) int64 { return int64(version >> versionTimeShift) }
