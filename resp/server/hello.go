@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+
 	"redoubt/raft"
 	"redoubt/resp"
 )
@@ -45,7 +47,7 @@ func hello(c *conn, args [][]byte, dst []byte) []byte {
 		return resp.AppendError(dst, resp.ErrHelloNoAuth)
 	}
 	if name != nil {
-		c.name = name
+		c.name = bytes.Clone(name)
 	}
 	c.proto = proto
 	return c.appendHello(dst)

@@ -234,6 +234,23 @@ func TestTransactionsAreBounded(t *testing.T) {
 	w.want(t, "EXEC", "*-1\r\n")
 }
 
+// A transaction that is longer than a batch goes alone, in its place.
+func TestLongTransaction(t *testing.T) {
+	in := start(t, nil)
+	w := dial(t, "tcp", in.addr)
+	value := strings.Repeat("x", 2*maxBatchBytes)
+	set := fmt.Sprintf("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n%s\r\n", len(value), value)
+	w.send(t, "SET k before\r\nMULTI\r\nGET k\r\n"+set+"STRLEN k\r\nEXEC\r\nSTRLEN k\r\n")
+	want := fmt.Sprintf("+OK\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n$6\r\nbefore\r\n+OK\r\n:%d\r\n:%d\r\n", len(value), len(value))
+	got := ""
+	for range 7 {
+		got += w.reply(t)
+	}
+	if got != want {
+		t.Fatalf("replied %q, want %q", got, want)
+	}
+}
+
 // remote is a listener whose clients seem to be on another host.
 type remote struct{ net.Listener }
 

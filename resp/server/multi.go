@@ -91,7 +91,7 @@ func (c *conn) enqueue(cmd *command, args [][]byte) {
 		return
 	}
 	if !t.aborted {
-		t.queue = append(t.queue, queued{cmd, args})
+		t.queue = append(t.queue, queued{cmd, cloneArgs(args)})
 		t.bytes += size
 		t.flags |= cmd.spec.Flags
 		t.sessions = t.sessions || cmd.spec.Class == fsm.Session
@@ -99,6 +99,18 @@ func (c *conn) enqueue(cmd *command, args [][]byte) {
 	start := len(c.lit)
 	c.lit = append(c.lit, "+QUEUED\r\n"...)
 	c.place(cmd, start)
+}
+
+// cloneArgs copies arguments that are kept for long: those of one pipeline share
+// their memory, and one that is kept keeps all of it.
+func cloneArgs(args [][]byte) [][]byte {
+	clone := make([][]byte, len(args))
+	block := bytes.Join(args, nil)
+	for i, arg := range args {
+		clone[i] = block[:len(arg):len(arg)]
+		block = block[len(arg):]
+	}
+	return clone
 }
 
 const (

@@ -239,6 +239,7 @@ func replyLen(b []byte) int {
 
 // lineNumber reads the number of a head such as "*3\r\n"; -1 for a null.
 func lineNumber(line []byte) int {
+	const most = 1 << 40 // no reply is longer
 	n := 0
 	for _, c := range line[1:] {
 		if c < '0' || c > '9' {
@@ -247,7 +248,7 @@ func lineNumber(line []byte) int {
 			}
 			break
 		}
-		n = n*10 + int(c-'0')
+		n = min(n*10+int(c-'0'), most)
 	}
 	return n
 }
