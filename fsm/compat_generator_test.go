@@ -62,6 +62,20 @@ set key number [GET] [KEEPTTL] [EX ttl]
 setex key ttl value
 setnx key value
 setrange key offset value
+setbit key bitoffset bit
+getbit key bitoffset
+bitcount key
+bitcount key index index
+bitcount key index index unit
+bitpos key bit
+bitpos key bit index
+bitpos key bit index index
+bitpos key bit index index unit
+bitop op key key key
+bitop op key key
+bitfield key [GET fieldtype fieldoffset] [SET fieldtype fieldoffset fieldvalue] [INCRBY fieldtype fieldoffset int] [OVERFLOW overflow]
+bitfield key [SET fieldtype fieldoffset fieldvalue] [INCRBY fieldtype fieldoffset int] [OVERFLOW overflow]
+bitfield_ro key [GET fieldtype fieldoffset] [GET fieldtype fieldoffset] [SET fieldtype fieldoffset fieldvalue]
 decr key
 decrby key int
 incr key
@@ -226,6 +240,33 @@ func (g *generator) argument(word string) []byte {
 		}
 	case "offset":
 		s = pick(g, "0", "1", "5", "40", "-1", "536870912", "536870911000", "9223372036854775807", "abc", "600")
+	case "bit":
+		s = pick(g, "0", "1", "0", "1", "0", "1", "2", "-1", "", "abc")
+	case "bitoffset":
+		s = pick(g, "-1", "abc", "4294967296", "9223372036854775807", "5000", "#1")
+		if g.IntN(3) > 0 {
+			s = strconv.Itoa(g.IntN(300))
+		}
+	case "unit":
+		s = pick(g, "BYTE", "BIT", "bit", "bits", "")
+	case "op":
+		s = pick(g, "AND", "or", "Xor", "NOT", "nand")
+	case "overflow":
+		s = pick(g, "WRAP", "sat", "Fail", "nonsense")
+	case "fieldtype":
+		s = pick(g, "u8", "i8", "u1", "i1", "u63", "i64", "u7", "i5", "u64", "i65", "u0", "i", "x8", "U8", "u08", "u-1")
+		if g.IntN(3) > 0 {
+			s = pick(g, "u", "i") + strconv.Itoa(1+g.IntN(63))
+		}
+	case "fieldvalue": // none so low that Redis saturates it the wrong way
+		if s = string(g.argument("int")); s == "-9223372036854775808" {
+			s = "-4611686018427387904"
+		}
+	case "fieldoffset":
+		s = pick(g, "#0", "#1", "#2", "#", "#-1", "#9223372036854775807", "#1152921504606846976", "-1", "abc", "4294967296")
+		if g.IntN(3) > 0 {
+			s = strconv.Itoa(g.IntN(130))
+		}
 	case "float":
 		s = pick(g, floats...)
 	case "ttl":

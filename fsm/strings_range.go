@@ -17,33 +17,33 @@ func getRange(c *call) {
 	o, ok := c.lookupString(c.args[1])
 	switch {
 	case !ok:
-	case o == nil:
+	case o == nil || reversedFromEnd(start, end):
 		c.bulk(nil)
 	default:
-		from, to := clampRange(start, end, len(o.str))
+		from, to := clampRange(start, end, int64(len(o.str)))
 		c.bulk(o.str[from:to])
 	}
 }
 
 // clampRange turns Redis's inclusive range, whose negative positions count
 // from the end, into Go's. An empty range is 0, 0.
-func clampRange(start, end int64, length int) (from, to int) {
-	n := int64(length)
-	if start < 0 && end < 0 && start > end {
-		return 0, 0
-	}
+func clampRange(start, end, length int64) (from, to int64) {
 	if start < 0 {
-		start = max(0, n+start)
+		start = max(0, length+start)
 	}
 	if end < 0 {
-		end = max(0, n+end)
+		end = max(0, length+end)
 	}
-	end = min(end, n-1)
+	end = min(end, length-1)
 	if start > end {
 		return 0, 0
 	}
-	return int(start), int(end) + 1
+	return start, end + 1
 }
+
+// reversedFromEnd says that a range is empty although clampRange may make it
+// the first element.
+func reversedFromEnd(start, end int64) bool { return start < 0 && end < 0 && start > end }
 
 // tooLong replies an error when a string of length bytes, after addition of
 // more, would exceed what a bulk may hold.

@@ -21,6 +21,7 @@ func buildTable() []*Spec {
 	rows := slices.Concat(
 		family("connection", connectionCommands()),
 		family("string", stringCommands()),
+		family("bitmap", bitmapCommands()),
 		family("generic", genericCommands()),
 		family("transactions", transactionCommands()),
 		family("server", serverCommands()),
