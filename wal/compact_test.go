@@ -302,3 +302,29 @@ func TestCrashWithinCompact(t *testing.T) {
 		crash(l)
 	}
 }
+
+// A tail that is larger than the segments are now to be is closed before the next
+// frame, not after it. The entries of that frame count for the new segment.
+func TestCompactAfterSegmentsBecameSmaller(t *testing.T) {
+	dir := newDir(t)
+	l, _ := mustOpen(t, dir, Options{SegmentBytes: 10_000, BallastBytes: -1})
+	for i := uint64(1); i <= 20; i++ {
+		mustAppend(t, l, write(raft.HardState{Term: 1}, entries(i, i, 1)...))
+	}
+	crash(l)
+	l, _ = mustOpen(t, dir, small)
+	mustAppend(t, l, write(raft.HardState{Term: 1}, entries(21, 40, 1)...)) // fills its segment
+	for i := uint64(41); i <= 60; i++ {
+		mustAppend(t, l, write(raft.HardState{Term: 1}, entries(i, i, 1)...))
+	}
+	if s := l.segments[1]; s.first != 21 || s.frames != 1 || s.maxIndex != 40 {
+		t.Fatalf("segments are %+v", l.segments)
+	}
+	writeSnapshot(t, dir, meta(20, 1), nil)
+	if err := l.Compact(20); err != nil {
+		t.Fatal(err)
+	}
+	crash(l)
+	_, rec := mustOpen(t, dir, small)
+	wantState(t, rec, raft.HardState{Term: 1}, entries(21, 60, 1))
+}

@@ -366,6 +366,34 @@ func TestMissingAndStrayFiles(t *testing.T) {
 	}
 }
 
+func TestFirstSegmentOfVotesMissing(t *testing.T) {
+	dir := newDir(t)
+	l, _ := mustOpen(t, dir, small)
+	for i := uint64(1); i <= 20; i++ {
+		mustAppend(t, l, write(raft.HardState{Term: i}))
+	}
+	first := filepath.Join(dir, segmentsName, l.segments[0].name())
+	crash(l)
+	if err := os.Remove(first); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := Open(dir, testIdentity, small)
+	wantCorrupt(t, err)
+}
+
+// Another log under the same HIGHWATER, as long but of lower terms.
+func TestOlderTermThanWasDurable(t *testing.T) {
+	dir := newDir(t)
+	l, _ := mustOpen(t, dir, small)
+	mustAppend(t, l, write(raft.HardState{Term: 5}))
+	mustClose(t, l)
+	if err := (highWater{Seq: 1, Tail: 1, Term: 6}).store(dir); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := Open(dir, testIdentity, small)
+	wantCorrupt(t, err)
+}
+
 // After a clean close nothing can be torn, so a log that lacks a frame was damaged.
 func TestEveryCutOfAClosedLogIsRefused(t *testing.T) {
 	dir := newDir(t)

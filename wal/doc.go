@@ -75,7 +75,7 @@ the other, each with a commit index that its entries reach.
 	4      0: the trailer begins
 	4      checksum of the whole payload
 	8, 8   number of chunks, bytes of the payload
-	4      checksum of the whole header
+	4      checksum of the header, again: they belong together
 	4      checksum of the trailer up to here
 
 # Order of things, and what a crash leaves

@@ -198,6 +198,7 @@ func TestBrokenInvariantsPanic(t *testing.T) {
 		{"index 0", write(raft.HardState{Term: 3}, raft.Entry{Term: 3})},
 		{"entry term back", write(raft.HardState{Term: 3}, entries(6, 6, 1)...)},
 		{"entry term ahead", write(raft.HardState{Term: 3}, entries(6, 6, 4)...)},
+		{"below the snapshot", write(raft.HardState{Term: 3}, entries(3, 4, 3)...)},
 		{"term back", write(raft.HardState{Term: 2})},
 		{"mark without snapshot", raft.Write{HardState: raft.HardState{Term: 3}, Snapshot: &raft.SnapshotMeta{Index: 9, Term: 3}}},
 	}
@@ -206,6 +207,11 @@ func TestBrokenInvariantsPanic(t *testing.T) {
 			dir := newDir(t)
 			l, _ := mustOpen(t, dir, small)
 			mustAppend(t, l, write(raft.HardState{Term: 3}, entries(1, 5, 2)...))
+			if tt.name == "below the snapshot" {
+				writeSnapshot(t, dir, meta(3, 2), nil)
+				crash(l)
+				l, _ = mustOpen(t, dir, small)
+			}
 			func() {
 				defer func() {
 					if recover() == nil {
@@ -216,7 +222,7 @@ func TestBrokenInvariantsPanic(t *testing.T) {
 			}()
 			crash(l)
 			_, rec := mustOpen(t, dir, small)
-			wantState(t, rec, raft.HardState{Term: 3}, entries(1, 5, 2))
+			wantState(t, rec, raft.HardState{Term: 3}, entries(rec.Snapshot.Index+1, 5, 2))
 		})
 	}
 }

@@ -99,14 +99,11 @@ func (r *replay) reset(m raft.SnapshotMeta) {
 // was given up for the snapshot, which the log itself does not say yet: a crash
 // came between the snapshot file and its mark.
 func (r *replay) reconcile(snap raft.SnapshotMeta, firstSeq uint64) (needMark bool, reason string) {
-	if r.mark.Index > snap.Index {
-		return false, fmt.Sprintf("the log was reset to snapshot %d, but the newest snapshot is %d", r.mark.Index, snap.Index)
-	}
 	if firstSeq > 1 && snap.Index == 0 {
 		return false, fmt.Sprintf("the frames before %d are gone and there is no snapshot instead", firstSeq)
 	}
 	if r.baseKnown && r.base > snap.Index {
-		return false, fmt.Sprintf("the log starts at entry %d, but the newest snapshot ends at %d", r.base+1, snap.Index)
+		return false, fmt.Sprintf("the log starts behind entry %d, but the newest snapshot ends at %d", r.base, snap.Index)
 	}
 	switch {
 	case snap.Index == 0:

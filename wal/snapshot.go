@@ -91,7 +91,7 @@ func CreateSnapshot(dir string, meta raft.SnapshotMeta) (*SnapshotWriter, error)
 		w.Abort()
 		return nil, err
 	}
-	w.trailer.headerSum = crc32.Checksum(header, castagnoli)
+	w.trailer.headerSum = binary.LittleEndian.Uint32(header[len(header)-4:])
 	if w.write(header); w.err != nil {
 		w.Abort()
 		return nil, w.err
@@ -289,7 +289,7 @@ func RemoveOldSnapshots(dir string, keep int) error {
 type snapshotHeader struct {
 	random uint64
 	meta   raft.SnapshotMeta
-	sum    uint32 // of the whole header
+	sum    uint32 // at the end of the header
 	size   int64
 }
 
@@ -339,7 +339,7 @@ func readSnapshotHeader(r io.Reader, path string) (snapshotHeader, error) {
 	return snapshotHeader{
 		random: le.Uint64(b[16:]),
 		meta:   raft.SnapshotMeta{Index: le.Uint64(b[24:]), Term: le.Uint64(b[32:]), Config: config},
-		sum:    crc32.Checksum(b, castagnoli),
+		sum:    le.Uint32(b[end:]),
 		size:   int64(len(b)),
 	}, nil
 }

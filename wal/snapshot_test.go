@@ -159,6 +159,26 @@ func TestSnapshotUnderAnotherName(t *testing.T) {
 	wantCorrupt(t, err)
 }
 
+// Header of one snapshot, chunks and trailer of another.
+func TestSplicedSnapshot(t *testing.T) {
+	dir := newDir(t)
+	a := writeSnapshot(t, dir, meta(5, 2), []byte("state a"))
+	b := writeSnapshot(t, dir, meta(6, 2), []byte("state b"))
+	rawA, errA := os.ReadFile(a.Path)
+	rawB, errB := os.ReadFile(b.Path)
+	if err := errors.Join(errA, errB); err != nil {
+		t.Fatal(err)
+	}
+	header := len(appendSnapshotHeader(nil, 0, b.Meta))
+	if err := os.WriteFile(b.Path, append(rawB[:header:header], rawA[header:]...), filePerm); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := LatestSnapshot(dir)
+	wantCorrupt(t, err)
+	_, err = readSnapshot(t, b)
+	wantCorrupt(t, err)
+}
+
 // A crash at each step of writing leaves a file under a temporary name, which
 // counts for nothing and goes with the next Open.
 func TestCrashWhileWritingASnapshot(t *testing.T) {
@@ -323,6 +343,20 @@ func TestReceiveResumes(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// What is here is complete, but not as long as the sender says.
+func TestReceiveOfAnotherSize(t *testing.T) {
+	f, raw := source(t, 500)
+	dir := newDir(t)
+	r, _ := mustReceive(t, dir, f)
+	if err := errors.Join(r.Append(raw, 0), r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	f.Size++
+	if _, offset := mustReceive(t, dir, f); offset != 0 {
+		t.Errorf("resumes at %d", offset)
 	}
 }
 
