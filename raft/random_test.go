@@ -11,7 +11,7 @@ import (
 
 var (
 	seedFlag  = flag.Uint64("seed", 0, "run TestRandom with this seed only")
-	seedsFlag = flag.Int("seeds", 1000, "how many seeds TestRandom runs")
+	seedsFlag = flag.Int("seeds", 2000, "how many seeds TestRandom runs")
 )
 
 // TestRandom runs clusters of 3 and 5 through loss, duplication, reordering,
@@ -195,6 +195,9 @@ func (c *chaos) heal() {
 		}
 		c.stabilize()
 		c.tick(6)
+		if c.leader() == nil {
+			continue // another node knew a later term
+		}
 		if !slices.ContainsFunc(c.nodes, func(n *node) bool { return c.isMember(n) && n.applied < index }) {
 			c.reads()
 			c.check.logsMatch()

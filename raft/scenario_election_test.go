@@ -63,6 +63,21 @@ func TestFollowerOfALeaderDoesNotVoteInItsTerm(t *testing.T) {
 	}
 }
 
+func TestSecondLeaderOfATermIsNotHeard(t *testing.T) {
+	s := newSolo(t, 3, HardState{Term: 1}, nil)
+	s.hear("2", Message{Type: MsgHeartbeat})
+	s.hear("3", Message{Type: MsgAppend, Entries: logOf(1)})
+	if s.leader != "2" || s.log.last() != 0 {
+		t.Errorf("%+v", s.Status())
+	}
+	s = newSolo(t, 3, HardState{}, nil)
+	s.win()
+	s.hear("3", Message{Type: MsgAppend, Entries: logOf(1)})
+	if s.role != Leader {
+		t.Errorf("%+v", s.Status())
+	}
+}
+
 func TestLeaderAndItsFollowersRefuseVotes(t *testing.T) {
 	leader := newSolo(t, 3, HardState{}, nil)
 	leader.win()
