@@ -214,11 +214,11 @@ func TestEveryPackageHasItsContract(t *testing.T) {
 			continue
 		}
 		seen[s.dir] = true
-		text, err := os.ReadFile(s.dir + "/doc.go")
+		doc, err := parser.ParseFile(token.NewFileSet(), s.dir+"/doc.go", nil, parser.ParseComments)
 		if err != nil {
-			t.Errorf("%s has no doc.go", s.dir)
-		} else if !strings.HasPrefix(string(text), "//") {
-			t.Errorf("%s/doc.go does not begin with the package's documentation", s.dir)
+			t.Errorf("%s has no doc.go: %v", s.dir, err)
+		} else if doc.Doc == nil || len(doc.Decls) > 0 {
+			t.Errorf("%s/doc.go is not the package's documentation and nothing else", s.dir)
 		}
 	}
 }
