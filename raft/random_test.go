@@ -11,7 +11,7 @@ import (
 
 var (
 	seedFlag  = flag.Uint64("seed", 0, "run TestRandom with this seed only")
-	seedsFlag = flag.Int("seeds", 2000, "how many seeds TestRandom runs")
+	seedsFlag = flag.Int("seeds", 1000, "how many seeds TestRandom runs")
 )
 
 // TestRandom runs clusters of 3 and 5 through loss, duplication, reordering,
