@@ -89,6 +89,10 @@ func CreateIdentity(dir string, id Identity) error {
 	if err := makeDir(dir); err != nil {
 		return fmt.Errorf("wal: %w", err)
 	}
+	// An earlier attempt may have ended between making dir and this.
+	if err := syncDir(filepath.Join(dir, "..")); err != nil {
+		return fmt.Errorf("wal: %w", err)
+	}
 	held, err := lock(filepath.Join(dir, lockName))
 	if err != nil {
 		return err
