@@ -99,7 +99,7 @@ func FuzzRestore(f *testing.F) {
 // TestRestoreRefusesDamage: no snapshot that lacks a byte, has one too many, or
 // has a bit turned over in its keys is taken for a good one.
 func TestRestoreRefusesDamage(t *testing.T) {
-	s := filled(50)
+	s := filled(10)
 	image := snapshotOf(s)
 	if _, err := Restore(bytes.NewReader(image), Config{}); err != nil {
 		t.Fatal(err)
