@@ -117,3 +117,28 @@ func describeArguments(v any) string {
 	}
 	return strings.Join(all, " ")
 }
+
+// TestCompatKeySpecs describes to COMMAND INFO keys of shapes that no row has.
+func TestCompatKeySpecs(t *testing.T) {
+	redis := startRedis(t)(2)
+	for _, s := range []*Spec{
+		{Name: "xread", KeySpecs: []KeySpec{{Flags: "RO access", Index: 1, Keyword: "STREAMS", Last: -1, Step: 1, Limit: 2}}},
+		{Name: "zunion", KeySpecs: []KeySpec{{Flags: "RO access", Index: 1, Counted: true, Step: 1}}},
+		{Name: "zunionstore", KeySpecs: []KeySpec{{Flags: "OW update", Index: 1, Step: 1}, {Flags: "RO access", Index: 2, Counted: true, Step: 1}}},
+		{Name: "sintercard", KeySpecs: []KeySpec{{Flags: "RO access", Index: 1, Counted: true, Step: 1}}},
+		{Name: "blpop", KeySpecs: []KeySpec{{Flags: "RW access delete", Index: 1, Last: -2, Step: 1}}},
+		{Name: "smove", KeySpecs: []KeySpec{{Flags: "RW access delete", Index: 1, Step: 1}, {Flags: "RW insert", Index: 2, Step: 1}}},
+		{Name: "pfmerge", KeySpecs: []KeySpec{{Flags: "RW access insert", Index: 1, Step: 1}, {Flags: "RO access", Index: 2, Last: -1, Step: 1}}},
+	} {
+		s.complete("made up")
+		reply := redis.pipeline(t, [][][]byte{words("COMMAND", "INFO", s.Name)})[0]
+		theirs := decodeReply(reply).([]any)[0].([]any)
+		ours := decodeReply(appendInfo(nil, 2, s)).([]any)
+		movable := func(flags any) bool { return slices.Contains(flags.([]any), any("movablekeys")) }
+		r := fmt.Sprint(theirs[3:6], theirs[8], movable(theirs[2]))
+		o := fmt.Sprint(ours[3:6], ours[8], movable(ours[2]))
+		if r != o {
+			t.Errorf("%s\nredis   %s\nredoubt %s", s.Name, r, o)
+		}
+	}
+}
