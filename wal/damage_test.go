@@ -2,8 +2,6 @@ package wal
 
 import (
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"hash/crc32"
 	"os"
 	"path/filepath"
@@ -486,91 +484,5 @@ func TestFrameOfAnotherVersion(t *testing.T) {
 		if wantCorrupt(t, err); !strings.Contains(err.Error(), "frame of version") {
 			t.Error(err)
 		}
-	}
-}
-
-func TestIdentityIsChecked(t *testing.T) {
-	dir := newDir(t)
-	if err := CreateIdentity(dir, testIdentity); !errors.Is(err, ErrIdentity) {
-		t.Errorf("second CreateIdentity: %v", err)
-	}
-	for _, change := range []func(*Identity){
-		func(id *Identity) { id.ClusterID = strings.Repeat("f", 32) },
-		func(id *Identity) { id.NodeID = "n2" },
-		func(id *Identity) { id.Incarnation++ },
-	} {
-		id := testIdentity
-		change(&id)
-		if _, _, err := Open(dir, id, small); !errors.Is(err, ErrIdentity) {
-			t.Errorf("Open as %+v: %v", id, err)
-		}
-	}
-	if _, _, err := Open(t.TempDir(), testIdentity, small); !errors.Is(err, ErrIdentity) {
-		t.Errorf("Open of an empty directory: %v", err)
-	}
-	got, ok, err := LoadIdentity(dir)
-	want := testIdentity
-	want.FormatVersion = FormatVersion
-	if err != nil || !ok || fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("LoadIdentity: %+v, %v, %v", got, ok, err)
-	}
-	for _, d := range []string{t.TempDir(), filepath.Join(t.TempDir(), "none")} {
-		if _, ok, err := LoadIdentity(d); ok || err != nil {
-			t.Errorf("LoadIdentity of nothing: %v, %v", ok, err)
-		}
-	}
-}
-
-func TestCreateIdentityRefusesNonsense(t *testing.T) {
-	for _, change := range []func(*Identity){
-		func(id *Identity) { id.ClusterID = "c1" },
-		func(id *Identity) { id.ClusterID = strings.Repeat("x", 32) },
-		func(id *Identity) { id.NodeID = "" },
-		func(id *Identity) { id.Incarnation = 0 },
-	} {
-		id := testIdentity
-		change(&id)
-		if err := CreateIdentity(filepath.Join(t.TempDir(), "d"), id); !errors.Is(err, ErrIdentity) {
-			t.Errorf("CreateIdentity of %+v: %v", id, err)
-		}
-	}
-}
-
-func TestOtherFormatVersionIsRefused(t *testing.T) {
-	dir := newDir(t)
-	id := testIdentity
-	id.FormatVersion = FormatVersion + 1
-	data, err := seal(id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := writeFile(filepath.Join(dir, identityName), data); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := Open(dir, testIdentity, small); !errors.Is(err, ErrIdentity) || !strings.Contains(err.Error(), "version 2") {
-		t.Errorf("Open: %v", err)
-	}
-}
-
-func TestEveryByteOfTheIdentityIsChecked(t *testing.T) {
-	dir := newDir(t)
-	path := filepath.Join(dir, identityName)
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for at := range data {
-		b := slices.Clone(data)
-		b[at] ^= 4
-		if err := os.WriteFile(path, b, filePerm); err != nil {
-			t.Fatal(err)
-		}
-		_, _, err := LoadIdentity(dir)
-		wantCorrupt(t, err)
-		if err := os.WriteFile(path, data[:at], filePerm); err != nil {
-			t.Fatal(err)
-		}
-		_, _, err = LoadIdentity(dir)
-		wantCorrupt(t, err)
 	}
 }
