@@ -11,5 +11,7 @@
 //	 0  done, or stopped by SIGTERM or SIGINT
 //	 1  failed; the last line on standard error says why
 //	 2  wrong usage: unknown subcommand or setting, or settings that do not go together
+//	 3  the cluster refuses this node, or its state differs from the leader's;
+//	    starting it again is useless
 //	74  the disk failed: a write or fsync was refused, or what was read is damaged
 package main

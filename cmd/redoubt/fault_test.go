@@ -153,8 +153,8 @@ func TestWipedNodeIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.start(wiped)
-	if code := c.awaitExit(wiped); code == exitOK {
-		t.Error("the wiped node stopped with exit code 0")
+	if code := c.awaitExit(wiped); code != exitRefused {
+		t.Errorf("exit code %d, want %d", code, exitRefused)
 	}
 	if text := wiped.logText(); !strings.Contains(text, "incarnation") {
 		t.Errorf("the wiped node does not say why it stopped:\n%s", text)

@@ -24,6 +24,7 @@ var built = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	buildDir = dir
 	path := filepath.Join(dir, "redoubt")
 	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
 	if err != nil {
@@ -33,12 +34,20 @@ var built = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	redis.SetLogger(quiet{}) // nodes are killed on purpose
 	code := m.Run()
-	if path, err := built(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
+	if buildDir != "" {
+		os.RemoveAll(buildDir)
 	}
 	os.Exit(code)
 }
+
+// quiet keeps go-redis from printing every connection that breaks.
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
+
+var buildDir string // set by built
 
 // cluster is a set of real processes on loopback.
 type cluster struct {

@@ -12,10 +12,11 @@ import (
 
 // Exit codes; doc.go and docs/OPERATIONS.md list them.
 const (
-	exitOK    = 0
-	exitError = 1
-	exitUsage = 2
-	exitDisk  = 74 // EX_IOERR of sysexits.h
+	exitOK      = 0
+	exitError   = 1
+	exitUsage   = 2
+	exitRefused = 3
+	exitDisk    = 74 // EX_IOERR of sysexits.h
 )
 
 // command is one subcommand. run returns the exit code.

@@ -75,6 +75,7 @@ func serve(ctx context.Context, c *Config, log *slog.Logger, stdout io.Writer) e
 	}
 	select {
 	case <-ctx.Done():
+		log.Info("stopping: asked to by a signal or by SHUTDOWN", "event", "stop")
 	case <-p.node.Done():
 		return p.node.Err() // nothing more is answered, not even what is in flight
 	case err = <-failed:

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"redoubt/raft"
+	"redoubt/raft/replica"
 	"redoubt/wal"
 )
 
@@ -92,6 +93,9 @@ func exitCode(err error) int {
 		if errors.Is(err, disk) {
 			return exitDisk
 		}
+	}
+	if errors.Is(err, replica.ErrRefused) || errors.Is(err, replica.ErrDiverged) {
+		return exitRefused
 	}
 	return exitError
 }

@@ -61,7 +61,7 @@ func (c *checkpoints) compare(claim checkpoint) error {
 	if own.index != claim.index || own.hash == claim.hash {
 		return nil
 	}
-	return fmt.Errorf("replica: the state diverged: at index %d the leader has hash %016x, this node %016x",
+	return fmt.Errorf("%w: at index %d the leader has hash %016x, this node %016x", ErrDiverged,
 		claim.index, claim.hash, own.hash)
 }
 

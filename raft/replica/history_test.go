@@ -17,7 +17,7 @@ import (
 
 var (
 	seedFlag  = flag.Uint64("seed", 0, "run only this seed of TestHistories")
-	seedsFlag = flag.Int("seeds", 300, "seeds that TestHistories runs")
+	seedsFlag = flag.Int("seeds", 60, "seeds that TestHistories runs")
 )
 
 // TestHistories runs whole clusters through crashes, partitions, lost,
@@ -43,7 +43,6 @@ type client struct {
 	life  uint64
 	batch *Batch
 	ops   []operation // of the batch
-	sent  int64
 }
 
 // operation is one command and what became of it.

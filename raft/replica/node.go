@@ -179,7 +179,7 @@ func (n *Node) start(store *fsm.Store) {
 			LinkDown: func(id raft.NodeID) { n.inbox.push(event{kind: evLinkDown, peer: id}) },
 			Verify:   n.verify,
 			Refused: func(by raft.NodeID, reason string) {
-				n.fence(fmt.Errorf("replica: %s refuses this node: %s", by, reason))
+				n.fence(fmt.Errorf("%w: %s says: %s", ErrRefused, by, reason))
 			},
 			DiskFailed: n.fence,
 		},
@@ -304,7 +304,23 @@ func (n *Node) afterTurn(ticked bool) {
 	if ticked || changed {
 		n.publish()
 	}
+	if ticked && term == 0 && n.machine.ticks%firstElectionEveryTicks == 0 {
+		n.log.Warn("a new cluster elects its first leader when all its members are there", "event", "leader", "missing", n.missing())
+	}
 	n.wakeWaiters()
+}
+
+// firstElectionEveryTicks is how often a new cluster says what it waits for.
+const firstElectionEveryTicks = 500
+
+// missing lists the members that this node has no link to.
+func (n *Node) missing() (ids []raft.NodeID) {
+	for _, l := range n.transport.Peers() {
+		if !l.Up {
+			ids = append(ids, l.ID)
+		}
+	}
+	return ids
 }
 
 // fence stops the node for good: nothing is answered, nobody is voted for, and
@@ -370,6 +386,14 @@ func (n *Node) TakeSnapshot(ctx context.Context) error {
 
 var (
 	errStopped  = errors.New("replica: the node has stopped")
-	errReplaced = errors.New("replica: the cluster knows this node id with another data directory; " +
-		"remove the member and add it under a new id")
+	errReplaced = fmt.Errorf("%w: it knows this node id with another data directory", ErrRefused)
+)
+
+// What a node stops with although its disk works. Starting it again is useless.
+var (
+	// ErrRefused: the cluster does not take this node, because of its cluster id,
+	// or because its id belongs to another data directory or was removed.
+	ErrRefused = errors.New("replica: the cluster refuses this node")
+	// ErrDiverged: the state differs from the leader's at the same index.
+	ErrDiverged = errors.New("replica: the state diverged")
 )
