@@ -55,8 +55,10 @@ func startRedis(t *testing.T) (dial func(proto int) *redisConn) {
 	return func(proto int) *redisConn {
 		t.Helper()
 		conn, err := net.Dial("unix", socket)
+		poll := time.NewTicker(5 * time.Millisecond)
+		defer poll.Stop()
 		for deadline := time.Now().Add(10 * time.Second); err != nil && time.Now().Before(deadline); {
-			time.Sleep(5 * time.Millisecond) // until the server listens
+			<-poll.C // until the server listens
 			conn, err = net.Dial("unix", socket)
 		}
 		if err != nil {

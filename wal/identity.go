@@ -34,6 +34,9 @@ type Identity struct {
 	NodeID        raft.NodeID
 	Incarnation   uint64 // random, never 0: which life of this node id
 	FormatVersion int    // filled in by CreateIdentity
+	// Databases is how many the keyspace has. It has a part in what commands
+	// reply, so it is the same on all nodes and for ever.
+	Databases int
 	// Bootstrap is the configuration before the first entry of the log; empty
 	// for a node that joins.
 	Bootstrap raft.Configuration

@@ -28,18 +28,22 @@ func identity(c *Config) (id wal.Identity, created bool, err error) {
 		if id.NodeID != raft.NodeID(c.ID) {
 			return id, false, fmt.Errorf("data directory %s belongs to node %s, not to %s", c.DataDir, id.NodeID, c.ID)
 		}
+		if id.Databases != c.Databases {
+			return id, false, fmt.Errorf("data directory %s was made with --databases %d; that cannot be changed to %d", c.DataDir, id.Databases, c.Databases)
+		}
 		return id, false, nil
 	}
 	id = wal.Identity{
 		ClusterID: clusterID(c), NodeID: raft.NodeID(c.ID),
 		Incarnation: randomUint64() | 1, // never 0
+		Databases:   c.Databases,
 		Bootstrap:   c.Bootstrap,
 	}
 	return id, true, wal.CreateIdentity(c.DataDir, id)
 }
 
-// clusterID is made from the list of members, which all of them are started
-// with. A single node has a cluster of its own.
+// clusterID is made from what all members have to be started with alike, so that
+// those that were not refuse each other. A single node has a cluster of its own.
 func clusterID(c *Config) string {
 	if len(c.Bootstrap.Members) == 1 {
 		var id [16]byte
@@ -47,6 +51,7 @@ func clusterID(c *Config) string {
 		return hex.EncodeToString(id[:])
 	}
 	h := sha256.New()
+	fmt.Fprintf(h, "databases=%d\n", c.Databases)
 	for _, m := range c.Bootstrap.Members {
 		fmt.Fprintf(h, "%s=%s@%s\n", m.ID, m.Addr, m.PeerAddr)
 	}

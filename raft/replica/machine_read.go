@@ -67,8 +67,8 @@ func (m *machine) clockIndex(needsClock bool) uint64 {
 	switch {
 	case needsClock:
 		wanted = m.nowMs - clockSlackMs
-	case m.expiryMs != 0 && m.expiryMs < m.nowMs:
-		wanted = m.expiryMs + 1
+	case m.expiryMs != 0 && m.expiryMs <= m.nowMs:
+		wanted = m.expiryMs
 	default:
 		return 0
 	}

@@ -48,10 +48,10 @@ func (m *machine) tick() {
 // remove a bounded number of due keys each, so one tick may not be enough.
 func (m *machine) expireKeys() {
 	leader, term := m.core.Leader()
-	if leader != m.core.ID() || m.expiryMs == 0 || m.expiryMs >= m.nowMs {
+	if leader != m.core.ID() || m.expiryMs == 0 || m.expiryMs > m.nowMs {
 		return
 	}
-	if m.stamp.term != term || m.stamp.ms <= m.expiryMs || m.applied >= m.stamp.index {
+	if m.stamp.term != term || m.stamp.ms < m.expiryMs || m.applied >= m.stamp.index {
 		m.tickClock()
 	}
 }
