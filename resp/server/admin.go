@@ -150,7 +150,7 @@ func lastSave(c *conn, _ [][]byte, dst []byte) []byte {
 
 // lastSave is when the newest snapshot was made, or else the start, as in Redis.
 func (s *Server) lastSave() int64 {
-	if t := s.node.Recent().LastSnapshot; !t.IsZero() {
+	if t := s.node.Status().LastSnapshot; !t.IsZero() {
 		return t.Unix()
 	}
 	return s.started.Unix()
@@ -169,7 +169,7 @@ func bgSave(c *conn, args [][]byte, dst []byte) []byte {
 		return resp.AppendError(dst, resp.ErrSyntax)
 	}
 	s := c.server
-	running := s.node.Recent().SnapshotRunning
+	running := s.node.Status().SnapshotRunning
 	if running && !scheduled {
 		return resp.AppendError(dst, "ERR Background save already in progress")
 	}
@@ -222,7 +222,7 @@ func shutdown(c *conn, args [][]byte, dst []byte) []byte {
 	case c.server.stop == nil:
 		return resp.AppendError(dst, "ERR SHUTDOWN is not available here")
 	}
-	c.server.log.Info("shutdown requested", "event", "shutdown", "client", c.nc.RemoteAddr())
+	c.server.log.Info("shutdown requested", "event", "shutdown", "client", c.nc.RemoteAddr().String())
 	c.closing = true
 	c.server.stop()
 	return dst

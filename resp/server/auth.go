@@ -36,7 +36,7 @@ func auth(c *conn, args [][]byte, dst []byte) []byte {
 // those that may run commands.
 func (c *conn) login(user, pass []byte) bool {
 	if !c.server.settings.load().accepts(user, pass) {
-		c.server.log.Warn("authentication failed", "event", "auth", "client", c.nc.RemoteAddr())
+		c.server.log.Warn("authentication failed", "event", "auth", "client", c.nc.RemoteAddr().String())
 		c.waitAfterFailure()
 		return false
 	}

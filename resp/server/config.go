@@ -96,10 +96,9 @@ func intParameter(name string, low, high int64, field func(v *Values) *int) para
 	}
 }
 
-// bytesParameter may be lowered and raised again, but not above what it is at
-// the start: a command has to fit into an entry of the log.
+// bytesParameter is a limit of what a client may send.
 func bytesParameter(name string, low int64, field func(v *Values) *int) parameter {
-	high := int64(*field(&Values{MaxQueryBytes: maxQueryBytes, MaxBulkBytes: maxQueryBytes}))
+	const high = maxQueryBytes
 	return parameter{
 		name,
 		func(v *Values) string { return strconv.Itoa(*field(v)) },
@@ -109,7 +108,7 @@ func bytesParameter(name string, low int64, field func(v *Values) *int) paramete
 			case !ok:
 				return whyMemory
 			case n < low || n > high:
-				return fmt.Sprintf("argument must be between %d and %d inclusive", low, high)
+				return fmt.Sprintf("argument must be between %d and %d inclusive", low, int64(high))
 			}
 			*field(v) = int(n)
 			return ""

@@ -139,17 +139,17 @@ func (c *conn) readFailed(err error) {
 	var foreign *resp.CrossProtocolError
 	switch {
 	case errors.As(err, &protocol):
-		c.server.log.Debug("protocol error", "event", "protocol", "client", c.nc.RemoteAddr(), "err", protocol.Text)
+		c.server.log.Debug("protocol error", "event", "protocol", "client", c.nc.RemoteAddr().String(), "err", protocol.Text)
 		reply := resp.AppendError(c.lit[:0], protocol.Text)
 		c.server.stats.errors.add(c.server.metrics, reply)
 		c.reply(reply)
 		c.write()
 	case errors.As(err, &foreign):
 		c.server.log.Warn("possible security attack: request of another protocol", "event", "protocol",
-			"client", c.nc.RemoteAddr(), "line", foreign.Line)
+			"client", c.nc.RemoteAddr().String(), "line", foreign.Line)
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, errShuttingDown):
 	default:
-		c.server.log.Debug("read failed", "event", "read", "client", c.nc.RemoteAddr(), "err", err)
+		c.server.log.Debug("read failed", "event", "read", "client", c.nc.RemoteAddr().String(), "err", err)
 	}
 }
 
@@ -221,7 +221,7 @@ func (c *conn) reply(b []byte) {
 func (c *conn) checkOutput() {
 	limit := c.server.settings.load().MaxOutputBytes
 	if limit > 0 && len(c.out) > limit {
-		c.server.log.Warn("output buffer limit reached", "event", "output_limit", "client", c.nc.RemoteAddr(), "bytes", len(c.out))
+		c.server.log.Warn("output buffer limit reached", "event", "output_limit", "client", c.nc.RemoteAddr().String(), "bytes", len(c.out))
 		c.out = nil
 		c.closing = true
 		c.kill()
@@ -239,7 +239,7 @@ func (c *conn) write() {
 		rest = rest[n:]
 		if err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
-				c.server.log.Warn("client does not read", "event", "write_timeout", "client", c.nc.RemoteAddr(), "bytes", len(rest))
+				c.server.log.Warn("client does not read", "event", "write_timeout", "client", c.nc.RemoteAddr().String(), "bytes", len(rest))
 			}
 			c.closing = true
 			c.kill()

@@ -156,10 +156,8 @@ func infoPersistence(s *Server, p *page) {
 	p.field("async_loading", 0)
 	p.field("rdb_bgsave_in_progress", running)
 	p.field("rdb_last_save_time", s.lastSave())
-	p.field("rdb_last_bgsave_status", "ok")
 	p.field("aof_enabled", 1)
 	p.field("aof_rewrite_in_progress", 0)
-	p.field("aof_last_bgrewrite_status", "ok")
 	p.field("aof_last_write_status", "ok") // a node with another answer has stopped
 	p.field("aof_current_size", p.status.WAL.Bytes)
 }
