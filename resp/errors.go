@@ -148,6 +148,7 @@ const (
 	ErrClusterDown    = "CLUSTERDOWN No leader with a majority can be reached; the command was not executed"
 	ErrTryAgain       = "TRYAGAIN The leader is changing; the command was not executed"
 	ErrUncertain      = "UNCERTAIN Leadership was lost before the outcome was known" + uncertainTail
+	ErrEntryTooLarge  = "ERR The transaction is too large; the command was not executed"
 	ErrMisconf        = "MISCONF The disk is almost full: writes are refused and reads go on until space is freed; the command was not executed"
 	ErrProtectedMode  = "DENIED Redoubt is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. To accept others, set a password with --requirepass, or give up the protection with --protected-mode no."
 	ErrCommandTooLong = "ERR Protocol error: command exceeds the query buffer limit"

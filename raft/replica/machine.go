@@ -128,12 +128,22 @@ func (m *machine) start(b *Batch) {
 		m.reads.queue = append(m.reads.queue, b)
 		return
 	}
-	if m.diskFull {
+	switch {
+	case len(b.entry) > maxEntryBytes:
+		b.fail(resp.ErrEntryTooLarge)
+	case m.diskFull:
 		b.fail(resp.ErrMisconf)
-		return
+	default:
+		m.propose(b)
 	}
-	m.propose(b)
 }
+
+// maxEntryBytes bounds an entry so that the log and the streams can take it. A
+// pipeline is cut long before; only a transaction of large commands gets here.
+const maxEntryBytes = 60 << 20
+
+// maxForwardBytes bounds the entries of one MsgForward; one always goes.
+const maxForwardBytes = 1 << 20
 
 // propose gives the batch's entry to the leader, this node or another.
 func (m *machine) propose(b *Batch) {
@@ -311,10 +321,18 @@ func (m *machine) sendForwards() {
 	if leader, term := m.core.Leader(); len(f.entries) == 0 || leader != f.leader || term != f.term {
 		return
 	}
-	m.send(raft.Send{
-		After: m.core.TermSeq(),
-		Msg:   raft.Message{Type: raft.MsgForward, From: m.core.ID(), To: f.leader, Term: f.term, Entries: f.entries},
-	})
+	for rest := f.entries; len(rest) > 0; {
+		n, size := 1, len(rest[0].Data)
+		for n < len(rest) && size+len(rest[n].Data) <= maxForwardBytes {
+			size += len(rest[n].Data)
+			n++
+		}
+		m.send(raft.Send{
+			After: m.core.TermSeq(),
+			Msg:   raft.Message{Type: raft.MsgForward, From: m.core.ID(), To: f.leader, Term: f.term, Entries: rest[:n:n]},
+		})
+		rest = rest[n:]
+	}
 }
 
 // handOver gives committed entries to the applier, each with the batch it came

@@ -239,3 +239,22 @@ func TestWipedNodeIsRefused(t *testing.T) {
 	g.nodes[wiped] = nil
 	g.want(0, "$1\r\n2\r\n", "GET a")
 }
+
+// A transaction that no log entry can hold is refused; the node goes on.
+func TestTooLargeTransactionIsRefused(t *testing.T) {
+	g := newGroup(t, 1, nil)
+	value := []byte(strings.Repeat("x", 16<<20))
+	exec := &fsm.Exec{}
+	for range 4 {
+		args := [][]byte{[]byte("SET"), []byte("a"), value}
+		spec, _ := fsm.Resolve(args)
+		exec.Commands = append(exec.Commands, fsm.Command{Proto: 2, Spec: spec, Args: args})
+	}
+	b := NewBatch()
+	b.Commands = append(b.Commands, fsm.Command{Proto: 2, Exec: exec})
+	g.nodes[0].Submit(b)
+	if err := b.Wait(); err != nil || !strings.HasPrefix(string(b.Reply), "-ERR The transaction is too large") {
+		t.Fatalf("replied %.100q, %v", b.Reply, err)
+	}
+	g.want(0, "+OK\r\n", "SET a 1")
+}

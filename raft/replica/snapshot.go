@@ -47,6 +47,9 @@ func (n *Node) startSnapshot(run uint64, meta raft.SnapshotMeta) *snapshotRun {
 		case errors.Is(err, syscall.ENOSPC):
 			// The log is not touched by this; space may be freed.
 			n.log.Error("no space for a snapshot", "event", "snapshot", "index", meta.Index, "err", err)
+			if err := wal.ReleaseBallast(n.config.DataDir); err != nil {
+				n.fence(err)
+			}
 		default:
 			n.fence(err)
 		}
