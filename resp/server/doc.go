@@ -47,7 +47,8 @@
 //
 // # Differences from Redis
 //
-// HELLO and CLIENT REPLY are refused inside MULTI. Offsets in INFO, ROLE and
-// WAIT are log indexes, not bytes. CLIENT TRACKING is an unknown subcommand,
-// which clients take as "not here". There is no slow log, no latency monitor.
+// HELLO and CLIENT REPLY are refused inside MULTI. Offsets in INFO and ROLE are
+// log indexes, not bytes. CLIENT UNPAUSE is obeyed during CLIENT PAUSE ALL.
+// CLIENT TRACKING is an unknown subcommand, which clients take as "not here".
+// There is no slow log and no latency monitor: both answer that they are empty.
 package server
