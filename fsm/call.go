@@ -19,6 +19,7 @@ type call struct {
 	version uint64   // that changed keys get; 0 in a Read
 	seed    uint64   // the entry's, advanced by every use
 	watched *[]Watch // Command.Watched
+	base    int      // where in out that begins which MaxReplyBytes bounds
 	out     []byte   // replies so far; commands append exactly one
 
 	// The place of the key asked for last: commands look up a key and then
@@ -171,9 +172,19 @@ func (c *call) ok()                 { c.out = resp.AppendSimple(c.out, "OK") }
 func (c *call) simple(s string)     { c.out = resp.AppendSimple(c.out, s) }
 func (c *call) err(text string)     { c.out = resp.AppendError(c.out, text) }
 func (c *call) int(n int64)         { c.out = resp.AppendInt(c.out, n) }
-func (c *call) bulk(b []byte)       { c.out = resp.AppendBulk(c.out, b) }
-func (c *call) bulkString(s string) { c.out = resp.AppendBulkString(c.out, s) }
 func (c *call) null()               { c.out = resp.AppendNull(c.out, c.proto) }
 func (c *call) array(n int)         { c.out = resp.AppendArray(c.out, n) }
 func (c *call) mapHeader(pairs int) { c.out = resp.AppendMap(c.out, pairs, c.proto) }
 func (c *call) wrongType()          { c.err(resp.ErrWrongType) }
+
+func (c *call) bulk(b []byte) {
+	if len(c.out)-c.base <= MaxReplyBytes {
+		c.out = resp.AppendBulk(c.out, b)
+	}
+}
+
+func (c *call) bulkString(s string) {
+	if len(c.out)-c.base <= MaxReplyBytes {
+		c.out = resp.AppendBulkString(c.out, s)
+	}
+}

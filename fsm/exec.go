@@ -2,13 +2,19 @@ package fsm
 
 import "redoubt/resp"
 
+// MaxReplyBytes bounds what a command that is logged replies, and what all
+// commands of a batch do: beyond it strings are left out. A batch whose replies
+// are longer is cut somewhere; its connection must be closed without them.
+const MaxReplyBytes = 512 << 20
+
 // execute runs one command and appends its reply. logged says that it comes from
 // the log: every node runs it, now and with the same seed. What does not must
-// not change the store.
-func (s *Store) execute(c *Command, seed *uint64, logged bool, dst []byte) []byte {
+// not change the store. base is where in dst that begins which is bounded: for
+// logged commands their own reply, as that is what all nodes have in common.
+func (s *Store) execute(c *Command, seed *uint64, logged bool, base int, dst []byte) []byte {
 	switch {
 	case c.Exec != nil:
-		return s.executeAll(c, seed, logged, dst)
+		return s.executeAll(c, seed, logged, base, dst)
 	case c.Literal != nil:
 		return append(dst, c.Literal...)
 	}
@@ -16,7 +22,7 @@ func (s *Store) execute(c *Command, seed *uint64, logged bool, dst []byte) []byt
 	k := &s.call
 	*k = call{
 		store: s, db: c.DB, proto: c.Proto, args: c.Args, spec: c.Spec,
-		now: s.now, index: s.index, seed: *seed, watched: c.Watched, out: dst,
+		now: s.now, index: s.index, seed: *seed, watched: c.Watched, base: base, out: dst,
 	}
 	if logged && c.Spec.Class == Write {
 		k.version = s.nextVersion()
@@ -29,7 +35,7 @@ func (s *Store) execute(c *Command, seed *uint64, logged bool, dst []byte) []byt
 // executeAll runs a transaction: the replies of all commands as an array or, when
 // a watched key has changed, a null array. As in Redis a command that fails
 // does not stop those behind it.
-func (s *Store) executeAll(c *Command, seed *uint64, logged bool, dst []byte) []byte {
+func (s *Store) executeAll(c *Command, seed *uint64, logged bool, base int, dst []byte) []byte {
 	for _, w := range c.Exec.Watches {
 		if s.watchVersion(w.DB, w.Key) != w.Version {
 			return resp.AppendNullArray(dst, c.Proto)
@@ -37,7 +43,7 @@ func (s *Store) executeAll(c *Command, seed *uint64, logged bool, dst []byte) []
 	}
 	dst = resp.AppendArray(dst, len(c.Exec.Commands))
 	for i := range c.Exec.Commands {
-		dst = s.execute(&c.Exec.Commands[i], seed, logged, dst)
+		dst = s.execute(&c.Exec.Commands[i], seed, logged, base, dst)
 	}
 	return dst
 }

@@ -87,7 +87,7 @@ func (s *Store) Apply(index uint64, entry []byte, dst []byte) []byte {
 	s.begin(index, entry)
 	start := len(dst)
 	for s.nextWrite() {
-		dst = s.execute(&s.entry.command, &s.entry.seed, true, dst)
+		dst = s.execute(&s.entry.command, &s.entry.seed, true, len(dst), dst)
 	}
 	s.rolling.Write(dst[start:])
 	s.hash = s.rolling.Sum64()
@@ -99,19 +99,22 @@ func (s *Store) Apply(index uint64, entry []byte, dst []byte) []byte {
 // its place between the writes, and is no part of the hash.
 func (s *Store) ApplyBatch(index uint64, entry []byte, batch []Command, dst []byte) []byte {
 	s.begin(index, entry)
-	readSeed := ^s.entry.seed
+	readSeed, first := ^s.entry.seed, len(dst)
 	for i := range batch {
 		c := &batch[i]
 		if c.Class() != Write {
-			dst = s.execute(c, &readSeed, false, dst)
+			dst = s.execute(c, &readSeed, false, first, dst)
 			continue
 		}
 		if !s.nextWrite() {
 			panic(fmt.Sprintf("fsm: entry %d has fewer writes than its batch", index))
 		}
 		start := len(dst)
-		dst = s.execute(&s.entry.command, &s.entry.seed, true, dst)
+		dst = s.execute(&s.entry.command, &s.entry.seed, true, start, dst)
 		s.rolling.Write(dst[start:])
+		if start-first > MaxReplyBytes {
+			dst = dst[:start] // cut already
+		}
 	}
 	if s.nextWrite() {
 		panic(fmt.Sprintf("fsm: entry %d has more writes than its batch", index))
@@ -123,11 +126,12 @@ func (s *Store) ApplyBatch(index uint64, entry []byte, batch []Command, dst []by
 // ReadBatch executes commands of which none writes at the present state, which
 // it does not change, and appends their replies to dst.
 func (s *Store) ReadBatch(batch []Command, seed uint64, dst []byte) []byte {
+	first := len(dst)
 	for i := range batch {
 		if batch[i].Class() == Write {
 			panic("fsm: a write in a batch of reads")
 		}
-		dst = s.execute(&batch[i], &seed, false, dst)
+		dst = s.execute(&batch[i], &seed, false, first, dst)
 	}
 	return dst
 }

@@ -220,7 +220,7 @@ func (c *conn) reply(b []byte) {
 // Redis does: the client gets none of them.
 func (c *conn) checkOutput() {
 	limit := c.server.settings.load().MaxOutputBytes
-	if limit > 0 && len(c.out) > limit {
+	if limit > 0 && len(c.out) > limit || len(c.out) > fsm.MaxReplyBytes {
 		c.server.log.Warn("output buffer limit reached", "event", "output_limit", "client", c.nc.RemoteAddr().String(), "bytes", len(c.out))
 		c.out = nil
 		c.closing = true
