@@ -218,7 +218,7 @@ func TestErrorConstantsAreInRedis(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	own := map[string]bool{"ErrClusterDown": true, "ErrTryAgain": true, "ErrUncertain": true, "ErrMisconf": true, "ErrProtectedMode": true, "ErrCommandTooLong": true}
+	own := map[string]bool{"ErrClusterDown": true, "ErrTryAgain": true, "ErrUncertain": true, "ErrMisconf": true, "ErrProtectedMode": true, "ErrCommandTooLong": true, "ErrEntryTooLarge": true}
 	checked := 0
 	for name, text := range errorConstants(t) {
 		if own[name] {

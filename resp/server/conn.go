@@ -118,8 +118,8 @@ func (c *conn) serve() {
 			}
 		}
 		c.flush()
+		c.publish(commands[len(commands)-1]) // who has its reply finds itself in CLIENT LIST
 		c.write()
-		c.publish(commands[len(commands)-1])
 		c.shrink()
 	}
 }
