@@ -109,6 +109,9 @@ func (w *docWriter) argument(dst []byte, a *argument) []byte {
 	if a.multiple {
 		flags = append(flags, "multiple")
 	}
+	if a.multiple && a.token != "" {
+		flags = append(flags, "multiple_token")
+	}
 	if len(flags) > 0 {
 		dst = resp.AppendBulkString(dst, "flags")
 		dst = appendWords(dst, w.proto, "", flags)

@@ -17,8 +17,9 @@ type argument struct {
 // parseSyntax reads Spec.Syntax: words in capitals stand for themselves and
 // introduce the words in small letters behind them, [ ] encloses what may be
 // left out, < > groups, | separates alternatives, and ... allows repetition of
-// what is before it. A word in small letters may name its type:
-// "seconds:integer"; without one it is a string, or a key if its name is key.
+// what is before it, the word in capitals included. A word in small letters may
+// name its type: "seconds:integer"; without one it is a string, or a key if its
+// name is key.
 func parseSyntax(s string) []argument {
 	for _, mark := range []string{"[", "]", "<", ">"} {
 		s = strings.ReplaceAll(s, mark, " "+mark+" ")
@@ -106,6 +107,9 @@ func (p *syntaxParser) introduced(token string) argument {
 		return argument{name: strings.ToLower(token), kind: "pure-token", token: token}
 	}
 	a := block(seq)
+	if a.multiple { // the word stands once before them all
+		a = argument{name: a.name, kind: "block", parts: seq}
+	}
 	a.token = token
 	return a
 }

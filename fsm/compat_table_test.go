@@ -14,7 +14,7 @@ import (
 func TestCompatTable(t *testing.T) {
 	// Redis describes these arguments with a group around one argument, or not
 	// at all.
-	otherwise := []string{"client|list", "config|get", "command|getkeys", "command|getkeysandflags"}
+	otherwise := []string{"config|get", "command|getkeys", "command|getkeysandflags"}
 	redis := startRedis(t)(2)
 	eachSpec(func(s *Spec) {
 		if s.Since > "7.0.9" {
@@ -110,7 +110,6 @@ func describeArguments(v any) string {
 			text = fmt.Sprint(kind, m["token"], "(", describeArguments(inner), ")")
 		}
 		if flags, _ := m["flags"].([]any); flags != nil {
-			flags = slices.DeleteFunc(flags, func(f any) bool { return f == "multiple_token" })
 			text += fmt.Sprint(flags)
 		}
 		all = append(all, text)

@@ -13,8 +13,8 @@ var updateDocument = flag.Bool("update", false, "write docs/COMMANDS.md anew fro
 
 const commandsDocument = "../docs/COMMANDS.md"
 
-// TestCommandsDocument keeps docs/COMMANDS.md what the table says.
-func TestCommandsDocument(t *testing.T) {
+// TestGeneratedCommands keeps docs/COMMANDS.md what the table says.
+func TestGeneratedCommands(t *testing.T) {
 	want := commandsMarkdown()
 	if *updateDocument {
 		if err := os.WriteFile(commandsDocument, want, 0o644); err != nil {
@@ -26,7 +26,7 @@ func TestCommandsDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Error("docs/COMMANDS.md is not what the table says: go test ./fsm -run TestCommandsDocument -update")
+		t.Error("docs/COMMANDS.md is not what the table says: go test ./fsm -run TestGeneratedCommands -update")
 	}
 }
 
@@ -50,7 +50,7 @@ func commandsMarkdown() []byte {
 	})
 	fmt.Fprintf(&b, `# Commands
 
-<!-- Generated from the command table: go test ./fsm -run TestCommandsDocument -update -->
+<!-- Generated from the command table: go test ./fsm -run TestGeneratedCommands -update -->
 
 redoubt answers %d commands, byte for byte as Redis 7.0 does unless a difference is noted. A command
 that is not listed gets Redis's error for an unknown command. The same facts are served by COMMAND,

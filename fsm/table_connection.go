@@ -134,7 +134,7 @@ func clientAdminCommands() []*Spec {
 		{
 			Name: "list", Arity: -2, Flags: sessionFlags | FlagAdmin,
 			Since: "2.4.0", Complexity: "O(N), N being the number of connections",
-			Syntax:      "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id:integer ...]",
+			Syntax:      "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID <client-id:integer ...>]",
 			Tips:        []string{"nondeterministic_output"},
 			Summary:     "Describes connections.",
 			Differences: ofThisNode,

@@ -94,7 +94,7 @@ func TestUsage(t *testing.T) {
 		"object|freq":    "OBJECT FREQ key",
 		"client|pause":   "CLIENT PAUSE timeout [WRITE | ALL]",
 		"expire":         "EXPIRE key seconds [NX | XX | GT | LT]",
-		"client|list":    "CLIENT LIST [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id ...]",
+		"client|list":    "CLIENT LIST [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID <client-id ...>]",
 		"dbsize":         "DBSIZE",
 		"memory|usage":   "MEMORY USAGE key [SAMPLES count]",
 		"client|caching": "CLIENT CACHING <YES | NO>",
