@@ -110,8 +110,9 @@ func safetySettings() []setting {
 			value: func(c *Config) value {
 				return durationValue{&c.ElectionTimeout, 10 * time.Millisecond, 5 * time.Minute}
 			}},
-		{name: "command-timeout", group: groupTiming, def: "5s",
-			help:  "A command without an outcome for so long is answered with an error that says whether it may still happen.",
+		{name: "command-timeout", group: groupTiming, def: "2s",
+			help: "A command without an outcome for so long is answered with an error that says whether it may still happen. " +
+				"Keep it below the read timeout of the clients (often 3 s): they repeat what they were not answered.",
 			value: func(c *Config) value { return durationValue{&c.CommandTimeout, 10 * time.Millisecond, time.Hour} }},
 		{name: "shutdown-timeout", group: groupTiming, def: "10s",
 			help:  "Longest time between SIGTERM and exit: hand leadership over, answer what is in flight.",
