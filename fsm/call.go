@@ -178,13 +178,13 @@ func (c *call) mapHeader(pairs int) { c.out = resp.AppendMap(c.out, pairs, c.pro
 func (c *call) wrongType()          { c.err(resp.ErrWrongType) }
 
 func (c *call) bulk(b []byte) {
-	if len(c.out)-c.base <= MaxReplyBytes {
+	if len(c.out)-c.base <= c.store.maxReplyBytes {
 		c.out = resp.AppendBulk(c.out, b)
 	}
 }
 
 func (c *call) bulkString(s string) {
-	if len(c.out)-c.base <= MaxReplyBytes {
+	if len(c.out)-c.base <= c.store.maxReplyBytes {
 		c.out = resp.AppendBulkString(c.out, s)
 	}
 }

@@ -32,7 +32,8 @@ func (c Config) withDefaults() Config {
 // Store is the keyspace and the state of the log that made it. It belongs to
 // one goroutine.
 type Store struct {
-	config Config
+	config        Config
+	maxReplyBytes int // MaxReplyBytes but in tests
 
 	// The replicated state: a function of the log alone. Digest covers it and a
 	// snapshot carries it.
@@ -62,9 +63,10 @@ type Store struct {
 func New(c Config) *Store {
 	c = c.withDefaults()
 	return &Store{
-		config:    c,
-		databases: make([]database, c.Databases),
-		marks:     make([][]mark, c.Databases),
+		config:        c,
+		maxReplyBytes: MaxReplyBytes,
+		databases:     make([]database, c.Databases),
+		marks:         make([][]mark, c.Databases),
 	}
 }
 
@@ -112,7 +114,7 @@ func (s *Store) ApplyBatch(index uint64, entry []byte, batch []Command, dst []by
 		start := len(dst)
 		dst = s.execute(&s.entry.command, &s.entry.seed, true, start, dst)
 		s.rolling.Write(dst[start:])
-		if start-first > MaxReplyBytes {
+		if start-first > s.maxReplyBytes {
 			dst = dst[:start] // cut already
 		}
 	}

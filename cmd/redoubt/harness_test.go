@@ -273,7 +273,10 @@ func (c *cluster) awaitEqualState() {
 // what happened to the first attempt.
 func (n *node) client() *redis.Client {
 	return redis.NewClient(&redis.Options{
-		Addr: n.addr, MaxRetries: -1, DialerRetries: 1, PoolSize: 4,
+		Addr: n.addr, MaxRetries: -1, DialerRetries: 1,
+		// After as many failed dials as the pool is large, go-redis does not try
+		// again for a second.
+		PoolSize:    10_000,
 		DialTimeout: time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
 	})
 }
