@@ -50,7 +50,7 @@ func TestDefaults(t *testing.T) {
 	}
 	want := outside{
 		"n1", "127.0.0.1:6379", "127.0.0.1:16379", "127.0.0.1:7379", "127.0.0.1:6379@16379", "./redoubt-data", true, true, "linearizable",
-		30 * time.Millisecond, 150 * time.Millisecond, 5 * time.Second, 10000, 16, 15, 10 * time.Millisecond, 32 << 20,
+		30 * time.Millisecond, 150 * time.Millisecond, 2 * time.Second, 10000, 16, 15, 10 * time.Millisecond, 32 << 20,
 	}
 	if got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)
