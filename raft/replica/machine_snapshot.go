@@ -64,6 +64,12 @@ func (m *machine) appliedTo(index uint64, expiryMs int64, newest checkpoint) {
 	m.claim(newest)
 }
 
+// closedFraction of the space that should be free is where a follower refuses
+// commands from the leader too. It is far below: who refuses them falls behind
+// and cannot serve linearizable reads, so the leader's own disk, or an operator,
+// should have stopped the writes long before.
+const closedFraction = 16
+
 // disk is told how much space is free and how much should be. Below it clients'
 // writes are refused, and a snapshot is made so that the log can be cut.
 func (m *machine) disk(free, minFree uint64) {
@@ -71,7 +77,7 @@ func (m *machine) disk(free, minFree uint64) {
 	if full && !m.diskFull {
 		m.snapshot.wanted = true
 	}
-	m.diskFull, m.diskClosed = full, free < minFree/2
+	m.diskFull, m.diskClosed = full, free < minFree/closedFraction
 }
 
 // snapshotIfDue asks the applier for a snapshot of everything handed over.
