@@ -2,7 +2,6 @@ package wal
 
 import (
 	"fmt"
-	"path/filepath"
 	"time"
 
 	tidwall "github.com/tidwall/wal"
@@ -107,7 +106,7 @@ func (l *Log) checkEntry(e *raft.Entry, following bool) {
 // addMark voids everything written so far. The snapshot has to be durable by
 // now: a mark without it would be a log without a beginning.
 func (l *Log) addMark(m *raft.SnapshotMeta) error {
-	newest, _, err := LatestSnapshot(l.dir)
+	newest, _, err := l.dir.LatestSnapshot()
 	if err != nil {
 		return l.poison(err)
 	}
@@ -190,7 +189,7 @@ func (l *Log) rotate(maxIndex uint64) {
 }
 
 func (l *Log) finishRotation() error {
-	if err := syncDir(filepath.Join(l.dir, segmentsName)); err != nil {
+	if err := l.dir.FS.SyncDir(l.dir.path(segmentsName)); err != nil {
 		return fmt.Errorf("fsync of the new segment's directory: %w", err)
 	}
 	if err := l.log.ClearCache(); err != nil { // the full segment is never read again

@@ -3,9 +3,9 @@ package wal
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,8 +17,8 @@ const ReserveBytes = 32 << 20
 // ReleaseBallast gives back the space of the ballast file. To be called when the
 // disk is so full that the snapshot which would make room cannot be written; the
 // next Compact or Open lays it down again when there is room.
-func ReleaseBallast(dir string) error {
-	err := os.Remove(filepath.Join(dir, ballastName))
+func (d Dir) ReleaseBallast() error {
+	err := d.FS.Remove(d.path(ballastName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -30,36 +30,36 @@ func ReleaseBallast(dir string) error {
 
 // layBallast reserves size bytes when they can be spared. The ballast is a
 // convenience: the log is as safe without, so a full disk is no error here.
-func layBallast(dir string, size int64) error {
-	path := filepath.Join(dir, ballastName)
+func (d Dir) layBallast(size int64) error {
+	path := d.path(ballastName)
 	if size == 0 {
-		return ReleaseBallast(dir)
+		return d.ReleaseBallast()
 	}
-	if info, err := os.Stat(path); err == nil && info.Size() == size {
+	if have, _, err := d.FS.Stat(path); err == nil && have == size {
 		return nil
 	}
-	free, err := FreeBytes(dir)
+	free, err := d.FreeBytes()
 	if err != nil {
 		return err
 	}
 	if free < uint64(size)+ReserveBytes {
 		return nil
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, filePerm)
+	f, err := d.FS.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, filePerm)
 	if err != nil {
 		return fmt.Errorf("wal: ballast: %w", err)
 	}
 	err = errors.Join(reserve(f, size), f.Close())
 	if err != nil {
-		return errors.Join(ignoreFull(err), ReleaseBallast(dir))
+		return errors.Join(ignoreFull(err), d.ReleaseBallast())
 	}
 	return nil
 }
 
 // withBallast runs step and, when the disk is full, once more without the ballast.
-func withBallast(dir string, step func() error) error {
+func (d Dir) withBallast(step func() error) error {
 	err := step()
-	if isFull(err) && ReleaseBallast(dir) == nil {
+	if isFull(err) && d.ReleaseBallast() == nil {
 		err = step()
 	}
 	return err
@@ -76,7 +76,15 @@ func ignoreFull(err error) error {
 	return err
 }
 
-func fillZero(f *os.File, size int64) error {
+// reserve makes f size bytes long with its blocks allocated.
+func reserve(f File, size int64) error {
+	if r, ok := f.(reserver); ok {
+		return r.reserve(size)
+	}
+	return fillZero(f, size)
+}
+
+func fillZero(f io.Writer, size int64) error {
 	zeros := make([]byte, 1<<20)
 	for size > 0 {
 		n, err := f.Write(zeros[:min(size, int64(len(zeros)))])

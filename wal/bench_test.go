@@ -12,8 +12,8 @@ func BenchmarkAppend(b *testing.B) {
 	for _, batch := range []int{1, 64, 1024} {
 		for _, noSync := range []bool{false, true} {
 			b.Run(fmt.Sprintf("batch=%d/nosync=%v", batch, noSync), func(b *testing.B) {
-				dir := b.TempDir() + "/data"
-				if err := CreateIdentity(dir, testIdentity); err != nil {
+				dir := dataDir(b.TempDir())
+				if err := dir.CreateIdentity(testIdentity); err != nil {
 					b.Fatal(err)
 				}
 				l, _, err := Open(dir, testIdentity, Options{NoSync: noSync})

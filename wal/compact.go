@@ -2,7 +2,6 @@ package wal
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 )
 
@@ -23,7 +22,7 @@ func (l *Log) Compact(index uint64) error {
 	}
 	n-- // one segment of slack; it has frames, while the newest may be empty
 	if n > 0 {
-		newest, _, err := LatestSnapshot(l.dir)
+		newest, _, err := l.dir.LatestSnapshot()
 		if err != nil {
 			return err
 		}
@@ -31,17 +30,17 @@ func (l *Log) Compact(index uint64) error {
 			return fmt.Errorf("wal: compaction up to entry %d, but the newest snapshot is %d", index, newest.Meta.Index)
 		}
 	}
-	dir := filepath.Join(l.dir, segmentsName)
+	dir := l.dir.path(segmentsName)
 	for ; n > 0; n-- {
 		// Durably one by one: a gap after a crash would be a missing segment.
-		if err := os.Remove(filepath.Join(dir, l.segments[0].name())); err != nil {
+		if err := l.dir.FS.Remove(filepath.Join(dir, l.segments[0].name())); err != nil {
 			return l.poison(err)
 		}
-		if err := syncDir(dir); err != nil {
+		if err := l.dir.FS.SyncDir(dir); err != nil {
 			return l.poison(err)
 		}
 		l.segments = l.segments[1:]
 		l.publish()
 	}
-	return layBallast(l.dir, l.o.BallastBytes)
+	return l.dir.layBallast(l.o.BallastBytes)
 }

@@ -62,7 +62,7 @@ func TestCompactNeedsASnapshot(t *testing.T) {
 		mustAppend(t, l, write(raft.HardState{Term: 1}, entries(i, i, 1)...))
 	}
 	writeSnapshot(t, dir, meta(20, 1), []byte("state"))
-	before := readFiles(t, dir)
+	before := readFiles(t, dir.Path)
 	if err := l.Compact(40); err == nil {
 		t.Error("compacted beyond the snapshot")
 	}
@@ -200,7 +200,7 @@ func TestSnapshotWithoutItsMark(t *testing.T) {
 
 // The log alone does not show that its beginning is missing; the snapshot does.
 func TestLogThatDoesNotReachBackToTheSnapshot(t *testing.T) {
-	newLog := func(t *testing.T) (string, *Log) {
+	newLog := func(t *testing.T) (Dir, *Log) {
 		dir := newDir(t)
 		l, _ := mustOpen(t, dir, small)
 		for i := uint64(1); i <= 60; i++ {
@@ -208,7 +208,7 @@ func TestLogThatDoesNotReachBackToTheSnapshot(t *testing.T) {
 		}
 		return dir, l
 	}
-	refused := func(t *testing.T, dir string) {
+	refused := func(t *testing.T, dir Dir) {
 		t.Helper()
 		_, _, err := Open(dir, testIdentity, small)
 		wantCorrupt(t, err)
@@ -218,7 +218,7 @@ func TestLogThatDoesNotReachBackToTheSnapshot(t *testing.T) {
 		writeSnapshot(t, dir, meta(2, 1), nil)
 		first := l.segments[0].name()
 		crash(l)
-		fs := readFiles(t, dir)
+		fs := readFiles(t, dir.Path)
 		delete(fs, filepath.Join(segmentsName, first))
 		fs.write(t, dir)
 		refused(t, dir)
@@ -228,7 +228,7 @@ func TestLogThatDoesNotReachBackToTheSnapshot(t *testing.T) {
 		writeSnapshot(t, dir, meta(30, 1), nil)
 		first := l.segments[0].name()
 		crash(l)
-		fs := readFiles(t, dir)
+		fs := readFiles(t, dir.Path)
 		delete(fs, filepath.Join(segmentsName, first))
 		fs.write(t, dir)
 		_, rec := mustOpen(t, dir, small)
@@ -241,7 +241,7 @@ func TestLogThatDoesNotReachBackToTheSnapshot(t *testing.T) {
 			t.Fatal(err)
 		}
 		crash(l)
-		fs := readFiles(t, dir)
+		fs := readFiles(t, dir.Path)
 		delete(fs, filepath.Join(snapshotsName, filepath.Base(f.Path)))
 		fs.write(t, dir)
 		refused(t, dir)
@@ -252,7 +252,7 @@ func TestLogThatDoesNotReachBackToTheSnapshot(t *testing.T) {
 		f := writeSnapshot(t, dir, m, nil)
 		mustAppend(t, l, raft.Write{HardState: raft.HardState{Term: 1}, Snapshot: &m, MustSync: true})
 		crash(l)
-		fs := readFiles(t, dir)
+		fs := readFiles(t, dir.Path)
 		delete(fs, filepath.Join(snapshotsName, filepath.Base(f.Path)))
 		fs.write(t, dir)
 		refused(t, dir)
@@ -282,7 +282,7 @@ func TestCrashWithinCompact(t *testing.T) {
 		names = append(names, filepath.Join(segmentsName, s.name()))
 	}
 	crash(l)
-	full := readFiles(t, dir)
+	full := readFiles(t, dir.Path)
 	if err := func() error {
 		l, _ := mustOpen(t, dir, small)
 		defer crash(l)
@@ -290,7 +290,7 @@ func TestCrashWithinCompact(t *testing.T) {
 	}(); err != nil {
 		t.Fatal(err)
 	}
-	compacted := readFiles(t, dir)
+	compacted := readFiles(t, dir.Path)
 	for _, name := range names {
 		if _, kept := compacted[name]; kept {
 			break

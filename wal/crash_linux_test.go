@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -15,7 +14,7 @@ import (
 )
 
 func fullDiskCommand(t *testing.T) *exec.Cmd {
-	cmd := child("full-disk", t.TempDir())
+	cmd := child("full-disk", Dir{Path: t.TempDir()})
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
@@ -26,19 +25,19 @@ func fullDiskCommand(t *testing.T) *exec.Cmd {
 
 // childFullDisk fills a file system under an open log and checks that the log
 // stops, that the next life finds room in the ballast, and that it lost nothing.
-func childFullDisk(mount string) {
-	if err := unix.Mount("tmpfs", mount, "tmpfs", 0, "size=40m"); err != nil {
+func childFullDisk(mount Dir) {
+	if err := unix.Mount("tmpfs", mount.Path, "tmpfs", 0, "size=40m"); err != nil {
 		fmt.Println("skip", "mount:", err)
 		return
 	}
-	dir := filepath.Join(mount, "data")
-	fatal(CreateIdentity(dir, testIdentity))
+	dir := dataDir(mount.Path)
+	fatal(dir.CreateIdentity(testIdentity))
 	o := Options{SegmentBytes: 64 << 10, BallastBytes: 1 << 20}
 	l, _, err := Open(dir, testIdentity, o)
 	fatal(err)
-	filler, err := os.Create(filepath.Join(mount, "filler"))
+	filler, err := os.Create(mount.path("filler"))
 	fatal(err)
-	free, err := FreeBytes(dir)
+	free, err := dir.FreeBytes()
 	fatal(err)
 	fatal(fillZero(filler, int64(free)-200<<10))
 	last, err := appendUntilError(l, 0)
@@ -50,7 +49,7 @@ func childFullDisk(mount string) {
 	}
 	for fillZero(filler, 4096) == nil { // not even the torn frame's pages are left
 	}
-	if _, err := os.Stat(filepath.Join(dir, ballastName)); err != nil {
+	if _, err := os.Stat(dir.path(ballastName)); err != nil {
 		fatal(err)
 	}
 	l, rec, err := Open(dir, testIdentity, o)
@@ -59,18 +58,18 @@ func childFullDisk(mount string) {
 		fatal(fmt.Errorf("recovered %d entries, durable were %d", n, last))
 	}
 	last = uint64(len(rec.Entries))
-	if _, err := os.Stat(filepath.Join(dir, ballastName)); err == nil {
+	if _, err := os.Stat(dir.path(ballastName)); err == nil {
 		fatal(errors.New("the ballast is still there, so the disk was not full"))
 	}
 	// The room it left is enough to take a snapshot and go on.
-	w, err := CreateSnapshot(dir, raft.SnapshotMeta{Index: last, Term: 1, Config: testConfig})
+	w, err := dir.CreateSnapshot(raft.SnapshotMeta{Index: last, Term: 1, Config: testConfig}, 1)
 	fatal(err)
 	fatal(w.Write(make([]byte, 300<<10)))
 	_, err = w.Commit()
 	fatal(err)
-	before, _ := FreeBytes(dir)
+	before, _ := dir.FreeBytes()
 	fatal(l.Compact(last))
-	if after, _ := FreeBytes(dir); after <= before {
+	if after, _ := dir.FreeBytes(); after <= before {
 		fatal(fmt.Errorf("compaction freed nothing: %d bytes, %d before", after, before))
 	}
 	_, err = l.Append([]raft.Write{write(raft.HardState{Term: 2}, entries(last+1, last+9, 2)...)})

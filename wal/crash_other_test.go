@@ -12,4 +12,4 @@ func fullDiskCommand(t *testing.T) *exec.Cmd {
 	return nil
 }
 
-func childFullDisk(string) {}
+func childFullDisk(Dir) {}

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,15 +20,15 @@ import (
 )
 
 // children are the processes that tests start, by name; see TestMain.
-var children = map[string]func(dir string){
+var children = map[string]func(Dir){
 	"append":     childAppend,
 	"until-full": childUntilFull,
 	"until-EIO":  childUntilEIO,
 	"full-disk":  childFullDisk,
 }
 
-func child(name, dir string) *exec.Cmd {
-	cmd := exec.Command(os.Args[0], dir)
+func child(name string, dir Dir) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], dir.Path)
 	cmd.Env = append(os.Environ(), childEnv+"="+name)
 	cmd.Stderr = os.Stderr
 	return cmd
@@ -46,7 +45,7 @@ var crashOptions = Options{SegmentBytes: 4 << 10, BallastBytes: -1}
 
 // childAppend appends for ever, says after each Append which index is durable,
 // and takes snapshots and compacts on the way.
-func childAppend(dir string) {
+func childAppend(dir Dir) {
 	l, rec, err := Open(dir, testIdentity, crashOptions)
 	fatal(err)
 	last := rec.Snapshot.Index + uint64(len(rec.Entries))
@@ -64,21 +63,21 @@ func childAppend(dir string) {
 		fmt.Println("durable", last)
 		if round%20 == 0 {
 			// By now the newest 10 entries are of this life's term.
-			w, err := CreateSnapshot(dir, meta(last-10, h.Term))
+			w, err := dir.CreateSnapshot(meta(last-10, h.Term), 1)
 			fatal(err)
 			fatal(w.Write(content(last-10, 0)))
 			_, err = w.Commit()
 			fatal(err)
 			fatal(l.Compact(last - 10))
-			fatal(RemoveOldSnapshots(dir, 1))
+			fatal(dir.RemoveOldSnapshots(1))
 		}
 	}
 }
 
 // A process killed at any moment has lost nothing of what it said was durable.
 func TestKilledWhileAppending(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "data")
-	if err := CreateIdentity(dir, testIdentity); err != nil {
+	dir := dataDir(t.TempDir())
+	if err := dir.CreateIdentity(testIdentity); err != nil {
 		t.Fatal(err)
 	}
 	durable, term := uint64(0), uint64(0)
@@ -166,7 +165,7 @@ func appendUntilError(l *Log, last uint64) (durable uint64, err error) {
 
 // wantRecoverable reads the last index a child called durable and checks that the
 // log it left opens with all of it and goes on.
-func wantRecoverable(t *testing.T, dir string, out []byte, o Options) Recovered {
+func wantRecoverable(t *testing.T, dir Dir, out []byte, o Options) Recovered {
 	t.Helper()
 	durable := mustIndex(t, strings.TrimSpace(string(out)), 0)
 	l, rec := mustOpen(t, dir, o)
@@ -188,7 +187,7 @@ func wantRecoverable(t *testing.T, dir string, out []byte, o Options) Recovered 
 
 // A file that must not grow beyond a limit takes the beginning of a frame and
 // refuses the rest: what a full disk does, without one.
-func childUntilFull(dir string) {
+func childUntilFull(dir Dir) {
 	signal.Ignore(syscall.SIGXFSZ)
 	const limit = 5000
 	fatal(unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: limit, Max: limit}))
@@ -210,7 +209,7 @@ func TestShortWritePoisons(t *testing.T) {
 	}
 }
 
-func childUntilEIO(dir string) {
+func childUntilEIO(dir Dir) {
 	l, _, err := Open(dir, testIdentity, crashOptions)
 	fatal(err)
 	durable, err := appendUntilError(l, 0)

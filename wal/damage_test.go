@@ -40,7 +40,7 @@ func newSample(t *testing.T) *sample {
 		es = append(slices.Clone(es), next...)
 		file := filepath.Join(segmentsName, l.segments.tail().name())
 		mustAppend(t, l, write(h, next...))
-		info, err := os.Stat(filepath.Join(dir, file))
+		info, err := os.Stat(dir.path(file))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +51,7 @@ func newSample(t *testing.T) *sample {
 		s.names = append(s.names, filepath.Join(segmentsName, seg.name()))
 	}
 	crash(l)
-	s.files = readFiles(t, dir)
+	s.files = readFiles(t, dir.Path)
 	if tail := s.last(); len(s.names) < 4 || s.framesBefore(tail, 1<<20)-s.framesBefore(tail, 0) < 3 {
 		t.Fatalf("the sample is too small: %v", s.ends)
 	}
@@ -72,7 +72,7 @@ func (s *sample) framesBefore(file string, offset int) int {
 }
 
 // wantRecovered checks that a log is recovered as of frame k and can be written again.
-func (s *sample) wantRecovered(t *testing.T, dir string, k int) {
+func (s *sample) wantRecovered(t *testing.T, dir Dir, k int) {
 	t.Helper()
 	l, rec := mustOpen(t, dir, small)
 	want := s.states[k]
@@ -87,7 +87,7 @@ func (s *sample) wantRecovered(t *testing.T, dir string, k int) {
 }
 
 // wantRefused checks that Open names the damage.
-func (s *sample) wantRefused(t *testing.T, dir, file string, offset int) {
+func (s *sample) wantRefused(t *testing.T, dir Dir, file string, offset int) {
 	t.Helper()
 	_, _, err := Open(dir, testIdentity, small)
 	damage := wantCorrupt(t, err)
@@ -98,7 +98,7 @@ func (s *sample) wantRefused(t *testing.T, dir, file string, offset int) {
 			start = e.end
 		}
 	}
-	if damage.File != filepath.Join(dir, file) || damage.Offset < int64(start) || damage.Offset > int64(offset) {
+	if damage.File != dir.path(file) || damage.Offset < int64(start) || damage.Offset > int64(offset) {
 		t.Fatalf("damage at %s:%d (frame at %d) is reported as %v", file, offset, start, err)
 	}
 }
@@ -117,10 +117,10 @@ func TestEveryOffsetDamaged(t *testing.T) {
 		{"zeroed", func(b []byte, at int) { b[at] = 0 }},
 		{"zeroed to the end", func(b []byte, at int) { clear(b[at:]) }},
 	}
-	dir := filepath.Join(fastDir(t), "data")
+	dir := dataDir(fastDir(t))
 	s.files.write(t, dir)
 	for _, file := range s.names {
-		path := filepath.Join(dir, file)
+		path := dir.path(file)
 		for at := range len(s.files[file]) {
 			for _, d := range damages {
 				b := []byte(s.files[file])
@@ -161,18 +161,18 @@ func prefixOnly(s *sample, file string, at, k int) bool {
 // All eight bits of every byte, through the read-only scan alone.
 func TestEveryBitFlipped(t *testing.T) {
 	s := newSample(t)
-	dir := filepath.Join(fastDir(t), "data")
+	dir := dataDir(fastDir(t))
 	s.files.write(t, dir)
 	seed := frameSeed(testIdentity.Incarnation)
 	for _, file := range s.names {
-		path := filepath.Join(dir, file)
+		path := dir.path(file)
 		for bit := range 8 * len(s.files[file]) {
 			b := []byte(s.files[file])
 			b[bit/8] ^= 1 << (bit % 8)
 			if err := os.WriteFile(path, b, filePerm); err != nil {
 				t.Fatal(err)
 			}
-			got, err := scanSegments(filepath.Join(dir, segmentsName), seed)
+			got, err := scanSegments(dir, seed)
 			k := s.framesBefore(file, bit/8)
 			if k < len(s.ends)-1 || prefixOnly(s, file, bit/8, k) {
 				wantCorrupt(t, err)
@@ -188,7 +188,7 @@ func TestEveryBitFlipped(t *testing.T) {
 
 func TestEveryOffsetCut(t *testing.T) {
 	s := newSample(t)
-	dir := filepath.Join(fastDir(t), "data")
+	dir := dataDir(fastDir(t))
 	for _, file := range s.names {
 		for at := range len(s.files[file]) {
 			fs := s.files.clone()
@@ -206,7 +206,7 @@ func TestEveryOffsetCut(t *testing.T) {
 
 func TestTornTailIsKeptAside(t *testing.T) {
 	s := newSample(t)
-	dir := filepath.Join(fastDir(t), "data")
+	dir := dataDir(fastDir(t))
 	fs := s.files.clone()
 	k := len(s.ends) - 1
 	start := s.ends[k-1].end
@@ -225,7 +225,7 @@ func TestTornFilesAreBounded(t *testing.T) {
 	for i := uint64(1); i <= 3*maxTornFiles; i++ {
 		l, _ := mustOpen(t, dir, small)
 		mustAppend(t, l, write(raft.HardState{Term: i}))
-		tail := filepath.Join(dir, segmentsName, l.segments.tail().name())
+		tail := dir.path(segmentsName, l.segments.tail().name())
 		crash(l)
 		appendBytes(t, tail, []byte("torn"))
 		_, rec := mustOpenCrash(t, dir)
@@ -233,13 +233,13 @@ func TestTornFilesAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	names, err := os.ReadDir(filepath.Join(dir, tornName))
+	names, err := os.ReadDir(dir.path(tornName))
 	if err != nil || len(names) != maxTornFiles {
 		t.Errorf("%d torn files, want %d (%v)", len(names), maxTornFiles, err)
 	}
 }
 
-func mustOpenCrash(t *testing.T, dir string) (*Log, Recovered) {
+func mustOpenCrash(t *testing.T, dir Dir) (*Log, Recovered) {
 	t.Helper()
 	l, rec := mustOpen(t, dir, small)
 	crash(l)
@@ -260,7 +260,7 @@ func appendBytes(t *testing.T, path string, b []byte) {
 
 func TestZeroFilledTails(t *testing.T) {
 	s := newSample(t)
-	dir := filepath.Join(fastDir(t), "data")
+	dir := dataDir(fastDir(t))
 	for _, n := range []int{1, 2, 7, 24, 100, 4096, 70000} {
 		fs := s.files.clone()
 		fs[s.last()] += string(make([]byte, n))
@@ -278,7 +278,7 @@ func TestZeroFilledTails(t *testing.T) {
 // value, is not taken for a frame: unless it carries the same seed.
 func TestFramesOfOtherLogsInATornTail(t *testing.T) {
 	s := newSample(t)
-	dir := filepath.Join(fastDir(t), "data")
+	dir := dataDir(fastDir(t))
 	next := uint64(len(s.ends) + 1)
 	for _, tt := range []struct {
 		name        string
@@ -339,7 +339,7 @@ func TestMissingAndStrayFiles(t *testing.T) {
 		{"interrupted high-water file", func(f files) { f[highWaterName+tempSuffix] = "junk" }, ""},
 		{"other names", func(f files) { f["wal/README"] = "x"; f["wal/00000000000000000001.bak"] = "x"; f["notes"] = "" }, ""},
 	}
-	dir := filepath.Join(fastDir(t), "data")
+	dir := dataDir(fastDir(t))
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			fs := s.files.clone()
@@ -347,16 +347,16 @@ func TestMissingAndStrayFiles(t *testing.T) {
 			fs.write(t, dir)
 			if tt.refused == "" {
 				s.wantRecovered(t, dir, len(s.ends))
-				for name := range readFiles(t, dir) {
+				for name := range readFiles(t, dir.Path) {
 					if strings.HasSuffix(name, tempSuffix) {
 						t.Errorf("%s is still there", name)
 					}
 				}
 				return
 			}
-			before := readFiles(t, dir)
+			before := readFiles(t, dir.Path)
 			_, _, err := Open(dir, testIdentity, small)
-			if damage := wantCorrupt(t, err); damage.File != filepath.Join(dir, tt.refused) {
+			if damage := wantCorrupt(t, err); damage.File != dir.path(tt.refused) {
 				t.Errorf("%v, want %s to be named", err, tt.refused)
 			}
 			wantUnchanged(t, dir, before)
@@ -370,7 +370,7 @@ func TestFirstSegmentOfVotesMissing(t *testing.T) {
 	for i := uint64(1); i <= 20; i++ {
 		mustAppend(t, l, write(raft.HardState{Term: i}))
 	}
-	first := filepath.Join(dir, segmentsName, l.segments[0].name())
+	first := dir.path(segmentsName, l.segments[0].name())
 	crash(l)
 	if err := os.Remove(first); err != nil {
 		t.Fatal(err)
@@ -399,7 +399,7 @@ func TestEveryCutOfAClosedLogIsRefused(t *testing.T) {
 	mustAppend(t, l, write(raft.HardState{Term: 1}, entries(1, 2, 1)...))
 	mustAppend(t, l, write(raft.HardState{Term: 1}, entries(3, 3, 1)...))
 	mustClose(t, l)
-	fs := readFiles(t, dir)
+	fs := readFiles(t, dir.Path)
 	name := filepath.Join(segmentsName, segment{first: 1}.name())
 	for at := range len(fs[name]) {
 		cut := fs.clone()
@@ -466,7 +466,7 @@ func TestFrameOfAnotherVersion(t *testing.T) {
 		dir := newDir(t)
 		l, _ := mustOpen(t, dir, small)
 		mustAppend(t, l, write(raft.HardState{Term: 1}))
-		path := filepath.Join(dir, segmentsName, l.segments.tail().name())
+		path := dir.path(segmentsName, l.segments.tail().name())
 		seed := l.seed
 		crash(l)
 		b, err := os.ReadFile(path)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"testing"
 
@@ -48,8 +47,11 @@ func FuzzFrame(f *testing.F) {
 	f.Add(good[:len(good)-1])
 	f.Add(append(bytes.Clone(good), make([]byte, 64)...))
 	f.Add([]byte{})
-	dir := f.TempDir()
-	path := filepath.Join(dir, segment{first: 1}.name())
+	dir := Dir{Path: f.TempDir(), FS: OS()}
+	if err := os.Mkdir(dir.path(segmentsName), dirPerm); err != nil {
+		f.Fatal(err)
+	}
+	path := dir.path(segmentsName, segment{first: 1}.name())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if err := os.WriteFile(path, data, filePerm); err != nil {
 			t.Fatal(err)

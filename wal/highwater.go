@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"redoubt/raft"
@@ -22,10 +21,10 @@ type highWater struct {
 	Clean bool
 }
 
-func loadHighWater(dir string) (highWater, bool, error) {
+func loadHighWater(d Dir) (highWater, bool, error) {
 	var h highWater
-	path := filepath.Join(dir, highWaterName)
-	data, err := os.ReadFile(path)
+	path := d.path(highWaterName)
+	data, err := readFile(d.FS, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return h, false, nil
 	}
@@ -35,17 +34,17 @@ func loadHighWater(dir string) (highWater, bool, error) {
 	return h, true, unseal(path, data, &h)
 }
 
-func (h highWater) store(dir string) error {
+func (h highWater) store(d Dir) error {
 	data, err := seal(h)
 	if err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, highWaterName), data)
+	return writeFile(d.FS, d.path(highWaterName), data)
 }
 
 // check refuses a log that ends before h.
-func (h highWater) check(dir string, exists bool, s *scan) error {
-	path := filepath.Join(dir, highWaterName)
+func (h highWater) check(d Dir, exists bool, s *scan) error {
+	path := d.path(highWaterName)
 	if !exists {
 		// It is written right after the first segment was created, before the
 		// first frame.

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"redoubt/raft"
@@ -57,12 +55,12 @@ func (id Identity) validate() error {
 
 // LoadIdentity returns the identity of a data directory, and false when it has
 // none yet because it is new.
-func LoadIdentity(dir string) (Identity, bool, error) {
-	path := filepath.Join(dir, identityName)
-	data, err := os.ReadFile(path)
+func (d Dir) LoadIdentity() (Identity, bool, error) {
+	path := d.path(identityName)
+	data, err := readFile(d.FS, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		for _, name := range []string{segmentsName, highWaterName, snapshotsName} {
-			if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+			if _, _, err := d.FS.Stat(d.path(name)); err == nil {
 				return Identity{}, false, corrupt(path, 0, "the file is missing, but %s exists", name)
 			}
 		}
@@ -82,35 +80,35 @@ func LoadIdentity(dir string) (Identity, bool, error) {
 	return id, true, id.validate()
 }
 
-// CreateIdentity makes dir the data directory of id, durably. A directory that
+// CreateIdentity makes d the data directory of id, durably. A directory that
 // has an identity keeps it: ErrIdentity.
-func CreateIdentity(dir string, id Identity) error {
+func (d Dir) CreateIdentity(id Identity) error {
 	id.FormatVersion = FormatVersion
 	if err := id.validate(); err != nil {
 		return err
 	}
-	if err := makeDir(dir); err != nil {
+	if err := makeDir(d.FS, d.Path); err != nil {
 		return fmt.Errorf("wal: %w", err)
 	}
-	// An earlier attempt may have ended between making dir and this.
-	if err := syncDir(filepath.Join(dir, "..")); err != nil {
+	// An earlier attempt may have ended between making the directory and this.
+	if err := d.FS.SyncDir(d.path("..")); err != nil {
 		return fmt.Errorf("wal: %w", err)
 	}
-	held, err := lock(filepath.Join(dir, lockName))
+	held, err := d.lock(d.path(lockName))
 	if err != nil {
 		return err
 	}
 	defer held.Close()
-	if _, exists, err := LoadIdentity(dir); err != nil {
+	if _, exists, err := d.LoadIdentity(); err != nil {
 		return err
 	} else if exists {
-		return fmt.Errorf("%w: %s has one already", ErrIdentity, dir)
+		return fmt.Errorf("%w: %s has one already", ErrIdentity, d.Path)
 	}
 	data, err := seal(id)
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(dir, identityName), data); err != nil {
+	if err := writeFile(d.FS, d.path(identityName), data); err != nil {
 		return fmt.Errorf("wal: %w", err)
 	}
 	return nil

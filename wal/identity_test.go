@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,7 +11,7 @@ import (
 
 func TestIdentityIsChecked(t *testing.T) {
 	dir := newDir(t)
-	if err := CreateIdentity(dir, testIdentity); !errors.Is(err, ErrIdentity) {
+	if err := dir.CreateIdentity(testIdentity); !errors.Is(err, ErrIdentity) {
 		t.Errorf("second CreateIdentity: %v", err)
 	}
 	for _, change := range []func(*Identity){
@@ -26,17 +25,17 @@ func TestIdentityIsChecked(t *testing.T) {
 			t.Errorf("Open as %+v: %v", id, err)
 		}
 	}
-	if _, _, err := Open(t.TempDir(), testIdentity, small); !errors.Is(err, ErrIdentity) {
+	if _, _, err := Open(dataDir(t.TempDir()), testIdentity, small); !errors.Is(err, ErrIdentity) {
 		t.Errorf("Open of an empty directory: %v", err)
 	}
-	got, ok, err := LoadIdentity(dir)
+	got, ok, err := dir.LoadIdentity()
 	want := testIdentity
 	want.FormatVersion = FormatVersion
 	if err != nil || !ok || fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("LoadIdentity: %+v, %v, %v", got, ok, err)
 	}
-	for _, d := range []string{t.TempDir(), filepath.Join(t.TempDir(), "none")} {
-		if _, ok, err := LoadIdentity(d); ok || err != nil {
+	for _, d := range []Dir{{Path: t.TempDir(), FS: OS()}, dataDir(t.TempDir())} {
+		if _, ok, err := d.LoadIdentity(); ok || err != nil {
 			t.Errorf("LoadIdentity of nothing: %v, %v", ok, err)
 		}
 	}
@@ -51,7 +50,7 @@ func TestCreateIdentityRefusesNonsense(t *testing.T) {
 	} {
 		id := testIdentity
 		change(&id)
-		if err := CreateIdentity(filepath.Join(t.TempDir(), "d"), id); !errors.Is(err, ErrIdentity) {
+		if err := dataDir(t.TempDir()).CreateIdentity(id); !errors.Is(err, ErrIdentity) {
 			t.Errorf("CreateIdentity of %+v: %v", id, err)
 		}
 	}
@@ -65,7 +64,7 @@ func TestOtherFormatVersionIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := writeFile(filepath.Join(dir, identityName), data); err != nil {
+	if err := writeFile(dir.FS, dir.path(identityName), data); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := Open(dir, testIdentity, small); !errors.Is(err, ErrIdentity) || !strings.Contains(err.Error(), "version 2") {
@@ -75,7 +74,7 @@ func TestOtherFormatVersionIsRefused(t *testing.T) {
 
 func TestEveryByteOfTheIdentityIsChecked(t *testing.T) {
 	dir := newDir(t)
-	path := filepath.Join(dir, identityName)
+	path := dir.path(identityName)
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -86,12 +85,12 @@ func TestEveryByteOfTheIdentityIsChecked(t *testing.T) {
 		if err := os.WriteFile(path, b, filePerm); err != nil {
 			t.Fatal(err)
 		}
-		_, _, err := LoadIdentity(dir)
+		_, _, err := dir.LoadIdentity()
 		wantCorrupt(t, err)
 		if err := os.WriteFile(path, data[:at], filePerm); err != nil {
 			t.Fatal(err)
 		}
-		_, _, err = LoadIdentity(dir)
+		_, _, err = dir.LoadIdentity()
 		wantCorrupt(t, err)
 	}
 }

@@ -3,7 +3,7 @@ package wal
 import (
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 	"sync/atomic"
 
@@ -69,10 +69,10 @@ type Recovered struct {
 // Log is an open write-ahead log. One goroutine owns it: only Stats may be
 // called from others.
 type Log struct {
-	dir   string
+	dir   Dir
 	o     Options
 	seed  uint32
-	lock  *os.File
+	lock  io.Closer
 	log   *tidwall.Log
 	batch tidwall.Batch
 	frame []byte // the frame being built; reused
@@ -129,25 +129,25 @@ func (l *Log) publish() {
 	l.counts.lastIndex.Store(l.lastIndex)
 }
 
-// Open recovers the log of the data directory dir and locks it. It repairs what
+// Open recovers the log of the data directory d and locks it. It repairs what
 // a crash leaves behind and refuses, with a *CorruptError and before it has
 // changed anything, what a crash cannot explain. Errors: ErrLocked, ErrIdentity,
 // *CorruptError, or those of the file system.
-func Open(dir string, id Identity, o Options) (*Log, Recovered, error) {
+func Open(d Dir, id Identity, o Options) (*Log, Recovered, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, Recovered{}, err
 	}
-	if _, exists, err := LoadIdentity(dir); err != nil {
+	if _, exists, err := d.LoadIdentity(); err != nil {
 		return nil, Recovered{}, err
 	} else if !exists {
-		return nil, Recovered{}, fmt.Errorf("%w: %s has none", ErrIdentity, dir)
+		return nil, Recovered{}, fmt.Errorf("%w: %s has none", ErrIdentity, d.Path)
 	}
-	held, err := lock(filepath.Join(dir, lockName))
+	held, err := d.lock(d.path(lockName))
 	if err != nil {
 		return nil, Recovered{}, err
 	}
-	l := &Log{dir: dir, o: o, lock: held, seed: frameSeed(id.Incarnation)}
+	l := &Log{dir: d, o: o, lock: held, seed: frameSeed(id.Incarnation)}
 	rec, err := l.open(id)
 	if err != nil {
 		if l.log != nil {
@@ -160,15 +160,15 @@ func Open(dir string, id Identity, o Options) (*Log, Recovered, error) {
 }
 
 func (l *Log) open(want Identity) (Recovered, error) {
-	id, _, err := LoadIdentity(l.dir)
+	id, _, err := l.dir.LoadIdentity()
 	if err != nil {
 		return Recovered{}, err
 	}
-	if err := id.check(l.dir, want); err != nil {
+	if err := id.check(l.dir.Path, want); err != nil {
 		return Recovered{}, err
 	}
 	rec := Recovered{Snapshot: raft.SnapshotMeta{Config: id.Bootstrap}}
-	file, exists, err := LatestSnapshot(l.dir)
+	file, exists, err := l.dir.LatestSnapshot()
 	if err != nil {
 		return Recovered{}, err
 	}
@@ -192,7 +192,7 @@ func (l *Log) open(want Identity) (Recovered, error) {
 			return Recovered{}, err
 		}
 	}
-	if err := layBallast(l.dir, l.o.BallastBytes); err != nil {
+	if err := l.dir.layBallast(l.o.BallastBytes); err != nil {
 		return Recovered{}, err
 	}
 	rec.HardState, rec.Entries = s.replay.hardState, s.replay.entries
@@ -206,7 +206,7 @@ func (l *Log) scan(snap raft.SnapshotMeta) (s *scan, needMark bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	s, err = scanSegments(filepath.Join(l.dir, segmentsName), l.seed)
+	s, err = scanSegments(l.dir, l.seed)
 	if err != nil {
 		return nil, false, err
 	}
@@ -254,7 +254,7 @@ func (l *Log) start(s *scan) error {
 	l.hardState, l.durable = s.replay.hardState, s.replay.hardState
 	l.base, l.lastIndex, l.lastTerm = s.replay.base, s.replay.last(), s.replay.lastTerm()
 	l.publish()
-	err = withBallast(l.dir, func() error { return errors.Join(syncDir(s.dir), l.storeHighWater(false)) })
+	err = l.dir.withBallast(func() error { return errors.Join(l.dir.FS.SyncDir(s.dir), l.storeHighWater(false)) })
 	if err != nil {
 		return fmt.Errorf("wal: %w", err)
 	}
@@ -281,7 +281,7 @@ func (l *Log) Close() error {
 	if err == nil {
 		// Also with NoSync: tidwall's Close ends with an fsync.
 		if err = l.log.Close(); err == nil {
-			err = withBallast(l.dir, func() error { return l.storeHighWater(true) })
+			err = l.dir.withBallast(func() error { return l.storeHighWater(true) })
 		}
 	} else {
 		l.log.Close() // the error that counts is the first

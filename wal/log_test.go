@@ -162,7 +162,7 @@ func TestStatsAgreeWithFiles(t *testing.T) {
 		st := l.Stats()
 		var bytes int64
 		var names []string
-		for name, content := range readFiles(t, filepath.Join(dir, segmentsName)) {
+		for name, content := range readFiles(t, dir.path(segmentsName)) {
 			bytes += int64(len(content))
 			names = append(names, name)
 		}
@@ -272,7 +272,7 @@ func TestPermissions(t *testing.T) {
 	l, _ := mustOpen(t, dir, Options{BallastBytes: 4096})
 	writeSnapshot(t, dir, raft.SnapshotMeta{Index: 1, Term: 1}, []byte("x"))
 	mustClose(t, l)
-	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+	err := filepath.WalkDir(dir.Path, func(path string, d os.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -289,7 +289,7 @@ func TestPermissions(t *testing.T) {
 
 func TestBallast(t *testing.T) {
 	dir := newDir(t)
-	path := filepath.Join(dir, ballastName)
+	path := dir.path(ballastName)
 	size := func() int64 {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -301,7 +301,7 @@ func TestBallast(t *testing.T) {
 	if size() != 1<<20 {
 		t.Fatalf("ballast has %d bytes after Open", size())
 	}
-	if err := errors.Join(ReleaseBallast(dir), ReleaseBallast(dir)); err != nil || size() != -1 {
+	if err := errors.Join(dir.ReleaseBallast(), dir.ReleaseBallast()); err != nil || size() != -1 {
 		t.Fatalf("ballast has %d bytes after its release: %v", size(), err)
 	}
 	if err := l.Compact(0); err != nil || size() != 1<<20 {
@@ -315,10 +315,10 @@ func TestBallast(t *testing.T) {
 }
 
 func TestFreeBytes(t *testing.T) {
-	if n, err := FreeBytes(t.TempDir()); err != nil || n == 0 {
+	if n, err := (Dir{Path: t.TempDir(), FS: OS()}).FreeBytes(); err != nil || n == 0 {
 		t.Errorf("FreeBytes: %d, %v", n, err)
 	}
-	if _, err := FreeBytes(filepath.Join(t.TempDir(), "none")); err == nil || !strings.Contains(err.Error(), "none") {
+	if _, err := (Dir{Path: "none", FS: OS()}).FreeBytes(); err == nil || !strings.Contains(err.Error(), "none") {
 		t.Errorf("FreeBytes of nothing: %v", err)
 	}
 }

@@ -18,7 +18,7 @@ const childEnv = "WAL_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	if name := os.Getenv(childEnv); name != "" {
-		children[name](os.Args[1])
+		children[name](Dir{Path: os.Args[1], FS: OS()})
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
@@ -54,16 +54,19 @@ func fastDir(t testing.TB) string {
 	return dir
 }
 
-func newDir(t testing.TB) string {
+// dataDir is the data directory in parent.
+func dataDir(parent string) Dir { return Dir{Path: filepath.Join(parent, "data"), FS: OS()} }
+
+func newDir(t testing.TB) Dir {
 	t.Helper()
-	dir := filepath.Join(fastDir(t), "data")
-	if err := CreateIdentity(dir, testIdentity); err != nil {
+	dir := dataDir(fastDir(t))
+	if err := dir.CreateIdentity(testIdentity); err != nil {
 		t.Fatal(err)
 	}
 	return dir
 }
 
-func mustOpen(t testing.TB, dir string, o Options) (*Log, Recovered) {
+func mustOpen(t testing.TB, dir Dir, o Options) (*Log, Recovered) {
 	t.Helper()
 	l, rec, err := Open(dir, testIdentity, o)
 	if err != nil {
@@ -115,9 +118,9 @@ func write(h raft.HardState, es ...raft.Entry) raft.Write {
 	return raft.Write{HardState: h, Entries: es, MustSync: true}
 }
 
-func writeSnapshot(t testing.TB, dir string, meta raft.SnapshotMeta, payload []byte) SnapshotFile {
+func writeSnapshot(t testing.TB, dir Dir, meta raft.SnapshotMeta, payload []byte) SnapshotFile {
 	t.Helper()
-	w, err := CreateSnapshot(dir, meta)
+	w, err := dir.CreateSnapshot(meta, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,13 +182,13 @@ func readFiles(t testing.TB, dir string) files {
 	return fs
 }
 
-func (fs files) write(t testing.TB, dir string) {
+func (fs files) write(t testing.TB, dir Dir) {
 	t.Helper()
-	if err := os.RemoveAll(dir); err != nil {
+	if err := os.RemoveAll(dir.Path); err != nil {
 		t.Fatal(err)
 	}
 	for name, content := range fs {
-		path := filepath.Join(dir, name)
+		path := dir.path(name)
 		if err := os.MkdirAll(filepath.Dir(path), dirPerm); err != nil {
 			t.Fatal(err)
 		}
@@ -203,9 +206,9 @@ func (fs files) clone() files {
 	return c
 }
 
-func wantUnchanged(t testing.TB, dir string, before files) {
+func wantUnchanged(t testing.TB, dir Dir, before files) {
 	t.Helper()
-	if after := readFiles(t, dir); !reflect.DeepEqual(after, before) {
+	if after := readFiles(t, dir.Path); !reflect.DeepEqual(after, before) {
 		t.Fatal("a refused directory was changed")
 	}
 }

@@ -2,7 +2,6 @@ package wal
 
 import (
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -13,7 +12,7 @@ import (
 
 // model is the log as a slice: what Open must find.
 type model struct {
-	dir     string
+	dir     Dir
 	log     *Log
 	hard    raft.HardState
 	durable raft.HardState // without a commit index that only waits to ride along
@@ -73,14 +72,14 @@ func (m *model) overrideWithOne(t *rapid.T, index uint64) raft.Write {
 }
 
 func (m *model) snapshot(t *rapid.T, meta raft.SnapshotMeta) {
-	w, err := CreateSnapshot(m.dir, meta)
+	w, err := m.dir.CreateSnapshot(meta, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	if err := RemoveOldSnapshots(m.dir, 2); err != nil {
+	if err := m.dir.RemoveOldSnapshots(2); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -116,13 +115,13 @@ func (m *model) open(t *rapid.T) {
 func TestLogAgreesWithModel(t *testing.T) {
 	root := fastDir(t)
 	rapid.Check(t, func(t *rapid.T) {
-		dir, err := os.MkdirTemp(root, "model")
+		parent, err := os.MkdirTemp(root, "model")
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer os.RemoveAll(dir)
-		m := &model{dir: filepath.Join(dir, "data"), snap: raft.SnapshotMeta{Config: testConfig}}
-		if err := CreateIdentity(m.dir, testIdentity); err != nil {
+		defer os.RemoveAll(parent)
+		m := &model{dir: dataDir(parent), snap: raft.SnapshotMeta{Config: testConfig}}
+		if err := m.dir.CreateIdentity(testIdentity); err != nil {
 			t.Fatal(err)
 		}
 		m.open(t)
@@ -179,7 +178,7 @@ func TestLogAgreesWithModel(t *testing.T) {
 				m.open(t)
 			},
 			"crash in a frame": func(t *rapid.T) {
-				tail := filepath.Join(m.dir, segmentsName, m.log.segments.tail().name())
+				tail := m.dir.path(segmentsName, m.log.segments.tail().name())
 				crash(m.log)
 				f, err := os.OpenFile(tail, os.O_APPEND|os.O_WRONLY, 0)
 				if err != nil {

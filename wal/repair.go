@@ -3,7 +3,6 @@ package wal
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 )
 
@@ -16,14 +15,14 @@ const (
 // scan has found nothing wrong with the rest.
 func (l *Log) repair(s *scan, rec *Recovered) error {
 	rec.Clean = s.clean
-	snaps := filepath.Join(l.dir, snapshotsName)
+	snaps := l.dir.path(snapshotsName)
 	for _, dir := range []string{s.dir, snaps} {
-		if err := withBallast(l.dir, func() error { return makeDir(dir) }); err != nil {
+		if err := l.dir.withBallast(func() error { return makeDir(l.dir.FS, dir) }); err != nil {
 			return err
 		}
 	}
-	for _, dir := range []string{l.dir, s.dir, snaps} {
-		if err := removeTemps(dir); err != nil {
+	for _, dir := range []string{l.dir.Path, s.dir, snaps} {
+		if err := removeTemps(l.dir.FS, dir); err != nil {
 			return err
 		}
 	}
@@ -49,27 +48,27 @@ func (l *Log) repair(s *scan, rec *Recovered) error {
 // never have got.
 func (l *Log) rewriteTail(s *scan) error {
 	path := filepath.Join(s.dir, s.segments.tail().name())
-	return withBallast(l.dir, func() error { return writeFile(path, s.tail) })
+	return l.dir.withBallast(func() error { return writeFile(l.dir.FS, path, s.tail) })
 }
 
 // keepTorn copies torn bytes aside for whoever wants to look at them. They were
 // never acknowledged, so a full disk is no reason to fail.
 func (l *Log) keepTorn(s *scan) (string, error) {
-	dir := filepath.Join(l.dir, tornName)
+	f, dir := l.dir.FS, l.dir.path(tornName)
 	path := filepath.Join(dir, fmt.Sprintf("%s-%012d.torn", s.segments.tail().name(), s.torn.offset))
-	err := makeDir(dir)
+	err := makeDir(f, dir)
 	if err == nil {
-		err = writeFile(path, s.torn.bytes[:min(len(s.torn.bytes), maxTornBytes)])
+		err = writeFile(f, path, s.torn.bytes[:min(len(s.torn.bytes), maxTornBytes)])
 	}
 	if err != nil {
 		return "", ignoreFull(err)
 	}
-	files, err := os.ReadDir(dir) // in the order of frames
+	names, err := f.ReadDir(dir) // in the order of frames
 	if err != nil {
 		return "", err
 	}
-	for i := 0; i+maxTornFiles < len(files); i++ {
-		err = errors.Join(err, os.Remove(filepath.Join(dir, files[i].Name())))
+	for i := 0; i+maxTornFiles < len(names); i++ {
+		err = errors.Join(err, f.Remove(filepath.Join(dir, names[i])))
 	}
 	return path, err
 }

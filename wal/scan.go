@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -53,7 +52,8 @@ type tornTail struct {
 // scan is everything that the segments on disk say.
 type scan struct {
 	seed     uint32
-	dir      string
+	fs       FS
+	dir      string // of the segments
 	segments segments
 	replay   replay
 	torn     *tornTail
@@ -61,11 +61,11 @@ type scan struct {
 	clean    bool   // closed by Close, untouched since
 }
 
-// scanSegments reads every frame of every segment in dir and checks that together
+// scanSegments reads every frame of every segment of d and checks that together
 // they are what this package can have written. It changes nothing.
-func scanSegments(dir string, seed uint32) (*scan, error) {
-	s := &scan{seed: seed, dir: dir}
-	firsts, err := listSegments(dir)
+func scanSegments(d Dir, seed uint32) (*scan, error) {
+	s := &scan{seed: seed, fs: d.FS, dir: d.path(segmentsName)}
+	firsts, err := s.list()
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func scanSegments(dir string, seed uint32) (*scan, error) {
 		if i == 0 {
 			s.replay.baseKnown = first == 1
 		} else if want := s.segments.tail().next(); first != want {
-			return nil, corrupt(filepath.Join(dir, segment{first: first}.name()), 0,
+			return nil, corrupt(filepath.Join(s.dir, segment{first: first}.name()), 0,
 				"the segment starts with frame %d, but frame %d is the next (a segment is missing or foreign)", first, want)
 		}
 		s.segments = append(s.segments, segment{first: first})
@@ -88,14 +88,14 @@ func scanSegments(dir string, seed uint32) (*scan, error) {
 func (s *scan) segment(last bool) error {
 	seg := s.segments.tail()
 	path := filepath.Join(s.dir, seg.name())
-	info, err := os.Stat(path)
+	size, _, err := s.fs.Stat(path)
 	if err != nil {
 		return fmt.Errorf("wal: %w", err)
 	}
-	if info.Size() > maxSegmentFileBytes {
-		return corrupt(path, maxSegmentFileBytes, "the file has %d bytes, more than a segment can have", info.Size())
+	if size > maxSegmentFileBytes {
+		return corrupt(path, maxSegmentFileBytes, "the file has %d bytes, more than a segment can have", size)
 	}
-	data, err := os.ReadFile(path)
+	data, err := readFile(s.fs, path)
 	if err != nil {
 		return fmt.Errorf("wal: %w", err)
 	}
@@ -143,11 +143,11 @@ func (s *scan) damage(path string, data []byte, offset int, reason string, last 
 	return nil
 }
 
-// listSegments returns the first sequence numbers of the segments in dir, none
-// when dir does not exist. Files with other names are left alone, except those
+// list returns the first sequence numbers of the segments, none when their
+// directory does not exist. Files with other names are left alone, except those
 // that tidwall/wal would act on.
-func listSegments(dir string) ([]uint64, error) {
-	files, err := os.ReadDir(dir)
+func (s *scan) list() ([]uint64, error) {
+	names, err := s.fs.ReadDir(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -155,9 +155,8 @@ func listSegments(dir string) ([]uint64, error) {
 		return nil, fmt.Errorf("wal: %w", err)
 	}
 	var firsts []uint64
-	for _, f := range files {
-		name := f.Name()
-		if f.IsDir() || len(name) < segmentNameBytes {
+	for _, name := range names {
+		if len(name) < segmentNameBytes {
 			continue
 		}
 		first, err := strconv.ParseUint(name[:segmentNameBytes], 10, 64)
@@ -168,9 +167,9 @@ func listSegments(dir string) ([]uint64, error) {
 		case len(name) == segmentNameBytes && name == (segment{first: first}).name() && first > 0:
 			firsts = append(firsts, first)
 		case len(name) == segmentNameBytes:
-			return nil, corrupt(filepath.Join(dir, name), 0, "no frame has this number")
+			return nil, corrupt(filepath.Join(s.dir, name), 0, "no frame has this number")
 		case strings.HasSuffix(name, ".START"), strings.HasSuffix(name, ".END"), strings.HasSuffix(name, ".TEMP"):
-			return nil, corrupt(filepath.Join(dir, name), 0, "left behind by a truncation that redoubt never makes")
+			return nil, corrupt(filepath.Join(s.dir, name), 0, "left behind by a truncation that redoubt never makes")
 		}
 	}
 	return firsts, nil

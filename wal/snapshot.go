@@ -2,7 +2,6 @@ package wal
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"redoubt/raft"
@@ -42,6 +40,7 @@ type SnapshotFile struct {
 	ID   string // unique among all nodes; the file's name without suffix
 	Meta raft.SnapshotMeta
 	Size int64 // of the file
+	fs   FS
 }
 
 // snapshotID makes the name that sorts snapshots by index and term and tells
@@ -58,7 +57,7 @@ func parseSnapshotID(id string) (index, term, random uint64, ok bool) {
 // SnapshotWriter writes one snapshot under a temporary name. One goroutine; its
 // end is Commit or Abort.
 type SnapshotWriter struct {
-	f       *os.File
+	f       File
 	file    SnapshotFile
 	trailer snapshotTrailer
 	chunk   []byte // header room and bytes of the chunk being filled
@@ -66,24 +65,22 @@ type SnapshotWriter struct {
 	err     error
 }
 
-// CreateSnapshot begins a snapshot of meta in the data directory dir.
-func CreateSnapshot(dir string, meta raft.SnapshotMeta) (*SnapshotWriter, error) {
-	var b [8]byte
-	rand.Read(b[:]) // never fails
-	random := binary.LittleEndian.Uint64(b[:])
-	snaps := filepath.Join(dir, snapshotsName)
-	if err := makeDir(snaps); err != nil {
+// CreateSnapshot begins a snapshot of meta in the data directory. The random
+// number tells it from another node's of the same index.
+func (d Dir) CreateSnapshot(meta raft.SnapshotMeta, random uint64) (*SnapshotWriter, error) {
+	snaps := d.path(snapshotsName)
+	if err := makeDir(d.FS, snaps); err != nil {
 		return nil, fmt.Errorf("wal: snapshot: %w", err)
 	}
 	id := snapshotID(meta.Index, meta.Term, random)
 	path := filepath.Join(snaps, id+snapshotSuffix)
-	f, err := os.OpenFile(path+tempSuffix, os.O_CREATE|os.O_EXCL|os.O_WRONLY, filePerm)
+	f, err := d.FS.OpenFile(path+tempSuffix, os.O_CREATE|os.O_EXCL|os.O_WRONLY, filePerm)
 	if err != nil {
 		return nil, fmt.Errorf("wal: snapshot: %w", err)
 	}
 	w := &SnapshotWriter{
 		f:     f,
-		file:  SnapshotFile{Path: path, ID: id, Meta: meta},
+		file:  SnapshotFile{Path: path, ID: id, Meta: meta, fs: d.FS},
 		chunk: make([]byte, chunkHeaderBytes, chunkHeaderBytes+snapshotChunkBytes),
 	}
 	header := appendSnapshotHeader(nil, random, meta)
@@ -152,20 +149,21 @@ func (w *SnapshotWriter) Commit() (SnapshotFile, error) {
 		w.Abort()
 		return SnapshotFile{}, w.err
 	}
-	if err := publish(w.f, w.file.Path); err != nil {
+	if err := w.file.publish(w.f, w.file.Path+tempSuffix); err != nil {
 		return SnapshotFile{}, err
 	}
 	return w.file, nil
 }
 
-// publish closes f, which is durable, and renames it to path, durably.
-func publish(f *os.File, path string) error {
+// publish closes f, the snapshot under another name, whose content is durable,
+// and gives it its own, durably.
+func (s SnapshotFile) publish(f File, name string) error {
 	err := f.Close()
 	if err == nil {
-		err = os.Rename(f.Name(), path)
+		err = s.fs.Rename(name, s.Path)
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(path))
+		err = s.fs.SyncDir(filepath.Dir(s.Path))
 	}
 	if err != nil {
 		return fmt.Errorf("wal: snapshot: %w", err)
@@ -176,23 +174,23 @@ func publish(f *os.File, path string) error {
 // Abort gives the snapshot up. After Commit it must not be called.
 func (w *SnapshotWriter) Abort() {
 	w.f.Close()
-	os.Remove(w.f.Name()) // what stays behind is removed by the next Open
+	w.file.fs.Remove(w.file.Path + tempSuffix) // what stays behind is removed by the next Open
 	if w.err == nil {
 		w.err = fmt.Errorf("wal: snapshot: %w", fs.ErrClosed)
 	}
 }
 
-// LatestSnapshot returns the newest snapshot of the data directory dir, and false
+// LatestSnapshot returns the newest snapshot of the data directory, and false
 // when there is none. Header, trailer and size are checked, the chunks are when
 // they are read. A damaged newest snapshot is a *CorruptError even if an older
 // one is intact: the log that would lead on from the older one may be gone.
-func LatestSnapshot(dir string) (SnapshotFile, bool, error) {
+func (d Dir) LatestSnapshot() (SnapshotFile, bool, error) {
 	for attempt := 0; ; attempt++ {
-		names, err := listSnapshots(dir)
+		names, err := d.listSnapshots()
 		if err != nil || len(names) == 0 {
 			return SnapshotFile{}, false, err
 		}
-		file, err := statSnapshot(filepath.Join(dir, snapshotsName, names[len(names)-1]))
+		file, err := d.statSnapshot(d.path(snapshotsName, names[len(names)-1]))
 		if errors.Is(err, fs.ErrNotExist) && attempt < 10 {
 			continue // RemoveOldSnapshots took it, so there is a newer one by now
 		}
@@ -201,8 +199,8 @@ func LatestSnapshot(dir string) (SnapshotFile, bool, error) {
 }
 
 // listSnapshots returns the names of the complete snapshots, the newest last.
-func listSnapshots(dir string) ([]string, error) {
-	files, err := os.ReadDir(filepath.Join(dir, snapshotsName))
+func (d Dir) listSnapshots() ([]string, error) {
+	files, err := d.FS.ReadDir(d.path(snapshotsName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -210,28 +208,27 @@ func listSnapshots(dir string) ([]string, error) {
 		return nil, fmt.Errorf("wal: %w", err)
 	}
 	var names []string
-	for _, f := range files {
-		id, isSnapshot := strings.CutSuffix(f.Name(), snapshotSuffix)
+	for _, name := range files {
+		id, isSnapshot := strings.CutSuffix(name, snapshotSuffix)
 		if !isSnapshot {
 			continue
 		}
 		if _, _, _, ok := parseSnapshotID(id); !ok {
-			return nil, corrupt(filepath.Join(dir, snapshotsName, f.Name()), 0, "no snapshot has this name")
+			return nil, corrupt(d.path(snapshotsName, name), 0, "no snapshot has this name")
 		}
-		names = append(names, f.Name())
+		names = append(names, name)
 	}
-	slices.Sort(names)
 	return names, nil
 }
 
 // statSnapshot reads both ends of a snapshot file.
-func statSnapshot(path string) (SnapshotFile, error) {
-	f, err := os.Open(path)
+func (d Dir) statSnapshot(path string) (SnapshotFile, error) {
+	f, err := d.FS.OpenFile(path, os.O_RDONLY, 0)
 	if err != nil {
 		return SnapshotFile{}, fmt.Errorf("wal: %w", err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
+	size, _, err := d.FS.Stat(path)
 	if err != nil {
 		return SnapshotFile{}, fmt.Errorf("wal: %w", err)
 	}
@@ -243,9 +240,9 @@ func statSnapshot(path string) (SnapshotFile, error) {
 	if own := snapshotID(h.meta.Index, h.meta.Term, h.random); id != own {
 		return SnapshotFile{}, corrupt(path, 0, "the file holds snapshot %s", own)
 	}
-	at := info.Size() - snapshotTrailerBytes
+	at := size - snapshotTrailerBytes
 	if at < h.size {
-		return SnapshotFile{}, corrupt(path, info.Size(), "the file ends before its trailer")
+		return SnapshotFile{}, corrupt(path, size, "the file ends before its trailer")
 	}
 	b := make([]byte, snapshotTrailerBytes)
 	if _, err := f.ReadAt(b, at); err != nil {
@@ -261,13 +258,13 @@ func statSnapshot(path string) (SnapshotFile, error) {
 	if reason != "" {
 		return SnapshotFile{}, corrupt(path, at, "%s", reason)
 	}
-	return SnapshotFile{Path: path, ID: id, Meta: h.meta, Size: info.Size()}, nil
+	return SnapshotFile{Path: path, ID: id, Meta: h.meta, Size: size, fs: d.FS}, nil
 }
 
 // RemoveOldSnapshots removes all but the keep newest snapshots (at least one
 // stays), oldest first. One that is being read stays readable.
-func RemoveOldSnapshots(dir string, keep int) error {
-	names, err := listSnapshots(dir)
+func (d Dir) RemoveOldSnapshots(keep int) error {
+	names, err := d.listSnapshots()
 	if err != nil {
 		return err
 	}
@@ -276,11 +273,11 @@ func RemoveOldSnapshots(dir string, keep int) error {
 		return nil
 	}
 	for _, name := range names[:excess] {
-		if err := os.Remove(filepath.Join(dir, snapshotsName, name)); err != nil {
+		if err := d.FS.Remove(d.path(snapshotsName, name)); err != nil {
 			return fmt.Errorf("wal: %w", err)
 		}
 	}
-	if err := syncDir(filepath.Join(dir, snapshotsName)); err != nil {
+	if err := d.FS.SyncDir(d.path(snapshotsName)); err != nil {
 		return fmt.Errorf("wal: %w", err)
 	}
 	return nil

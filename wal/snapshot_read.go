@@ -26,9 +26,9 @@ type SnapshotReader struct {
 
 // Open opens the snapshot for reading its payload.
 func (f SnapshotFile) Open() (*SnapshotReader, error) {
-	file, err := os.Open(f.Path)
+	file, err := f.OpenRaw()
 	if err != nil {
-		return nil, fmt.Errorf("wal: snapshot: %w", err)
+		return nil, err
 	}
 	r, err := newSnapshotReader(file, f.Path)
 	if err != nil {
@@ -51,6 +51,15 @@ func newSnapshotReader(r io.Reader, path string) (*SnapshotReader, error) {
 		trailer: snapshotTrailer{headerSum: h.sum},
 		offset:  h.size,
 	}, nil
+}
+
+// OpenRaw opens the file as it is, for sending it.
+func (f SnapshotFile) OpenRaw() (File, error) {
+	file, err := f.fs.OpenFile(f.Path, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, fmt.Errorf("wal: snapshot: %w", err)
+	}
+	return file, nil
 }
 
 // Close closes the file.

@@ -21,7 +21,9 @@ var ErrSnapshotOffset = errors.New("wal: snapshot bytes out of place")
 // SnapshotReceiver stores the raw bytes of another node's snapshot file. What it
 // has survives a broken connection and a restart. One goroutine.
 type SnapshotReceiver struct {
-	f      *os.File // nil: the snapshot was here already
+	f      File      // nil: the snapshot was here already
+	lock   io.Closer // of f
+	path   string    // of f
 	file   SnapshotFile
 	random uint64
 	offset int64 // of the bytes still to come
@@ -29,13 +31,13 @@ type SnapshotReceiver struct {
 }
 
 // ReceiveSnapshot begins, or goes on, to store the snapshot file snapshotID of
-// size bytes into the data directory dir. Offset is where the sender has to go on:
+// size bytes into the data directory. Offset is where the sender has to go on:
 // the end of the last intact chunk that is here, or size when all is.
 //
 // Both snapshotID and meta come from the network and are checked. There is one
 // unfinished snapshot at a time: those of another id are removed. ErrLocked: the
 // same one is being received right now. ErrNoSpace: it would fill the disk.
-func ReceiveSnapshot(dir, snapshotID string, meta raft.SnapshotMeta, size int64) (r *SnapshotReceiver, offset int64, err error) {
+func (d Dir) ReceiveSnapshot(snapshotID string, meta raft.SnapshotMeta, size int64) (r *SnapshotReceiver, offset int64, err error) {
 	index, term, random, ok := parseSnapshotID(snapshotID)
 	if !ok || index != meta.Index || term != meta.Term || index == 0 {
 		return nil, 0, fmt.Errorf("wal: snapshot %.80q is not one of index %d, term %d", snapshotID, meta.Index, meta.Term)
@@ -43,61 +45,59 @@ func ReceiveSnapshot(dir, snapshotID string, meta raft.SnapshotMeta, size int64)
 	if size < snapshotFixedBytes+4+snapshotTrailerBytes {
 		return nil, 0, fmt.Errorf("wal: snapshot of %d bytes", size)
 	}
-	snaps := filepath.Join(dir, snapshotsName)
-	if err := makeDir(snaps); err != nil {
+	snaps := d.path(snapshotsName)
+	if err := makeDir(d.FS, snaps); err != nil {
 		return nil, 0, fmt.Errorf("wal: snapshot: %w", err)
 	}
 	r = &SnapshotReceiver{
-		file:   SnapshotFile{Path: filepath.Join(snaps, snapshotID+snapshotSuffix), ID: snapshotID, Meta: meta, Size: size},
+		path:   filepath.Join(snaps, snapshotID+receivedSuffix),
+		file:   SnapshotFile{Path: filepath.Join(snaps, snapshotID+snapshotSuffix), ID: snapshotID, Meta: meta, Size: size, fs: d.FS},
 		random: random,
 	}
-	if file, err := statSnapshot(r.file.Path); err == nil && file.Size == size {
+	if file, err := d.statSnapshot(r.file.Path); err == nil && file.Size == size {
 		r.offset = size
 		return r, size, nil
 	}
-	if err := r.openPartial(dir); err != nil {
+	if err := r.openPartial(d); err != nil {
 		return nil, 0, err
 	}
 	return r, r.offset, nil
 }
 
 // openPartial takes up what an earlier attempt left.
-func (r *SnapshotReceiver) openPartial(dir string) (err error) {
-	path := strings.TrimSuffix(r.file.Path, snapshotSuffix) + receivedSuffix
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, filePerm)
-	if err != nil {
-		return fmt.Errorf("wal: snapshot: %w", err)
+func (r *SnapshotReceiver) openPartial(d Dir) (err error) {
+	if r.lock, err = d.lock(r.path); err != nil {
+		return err
 	}
 	defer func() {
 		if err != nil {
-			f.Close()
+			r.Close()
 		}
 	}()
-	if err := flock(f); err != nil {
+	if r.f, err = d.FS.OpenFile(r.path, os.O_CREATE|os.O_RDWR, filePerm); err != nil {
+		return fmt.Errorf("wal: snapshot: %w", err)
+	}
+	if err := removeReceived(d, func(id string) bool { return id != r.file.ID }); err != nil {
 		return err
 	}
-	if err := removeReceived(dir, func(id string) bool { return id != r.file.ID }); err != nil {
+	if r.offset, err = intactPrefix(r.f, r.path, r.file.Size); err != nil {
 		return err
 	}
-	if r.offset, err = intactPrefix(f, path, r.file.Size); err != nil {
-		return err
-	}
-	free, err := FreeBytes(dir)
+	free, err := d.FreeBytes()
 	if err != nil {
 		return err
 	}
 	if missing := uint64(r.file.Size - r.offset); missing > math.MaxUint64-ReserveBytes || free < missing+ReserveBytes {
 		return fmt.Errorf("%w: snapshot %s needs %d bytes more, %d are free", ErrNoSpace, r.file.ID, missing, free)
 	}
-	if err := f.Truncate(r.offset); err != nil {
+	if err := r.f.Truncate(r.offset); err != nil {
 		return fmt.Errorf("wal: snapshot: %w", err)
 	}
-	r.f = f
 	return nil
 }
 
 // intactPrefix returns how many bytes of the unfinished snapshot can be kept.
-func intactPrefix(f *os.File, path string, size int64) (int64, error) {
+func intactPrefix(f File, path string, size int64) (int64, error) {
 	var damage *CorruptError
 	sr, err := newSnapshotReader(f, path)
 	if errors.As(err, &damage) {
@@ -150,7 +150,7 @@ func (r *SnapshotReceiver) Commit() (SnapshotFile, error) {
 		return r.file, r.verify(r.file.Path)
 	}
 	var damage *CorruptError
-	if err := r.verify(r.f.Name()); errors.As(err, &damage) {
+	if err := r.verify(r.path); errors.As(err, &damage) {
 		r.Abort()
 		return SnapshotFile{}, err
 	} else if err != nil {
@@ -161,14 +161,14 @@ func (r *SnapshotReceiver) Commit() (SnapshotFile, error) {
 		r.Abort()
 		return SnapshotFile{}, fmt.Errorf("wal: snapshot: %w", err)
 	}
-	if err := publish(r.f, r.file.Path); err != nil {
+	if err := errors.Join(r.file.publish(r.f, r.path), r.lock.Close()); err != nil {
 		return SnapshotFile{}, err
 	}
 	return r.file, nil
 }
 
 func (r *SnapshotReceiver) verify(path string) error {
-	sr, err := SnapshotFile{Path: path}.Open()
+	sr, err := SnapshotFile{Path: path, fs: r.file.fs}.Open()
 	if err != nil {
 		return err
 	}
@@ -187,10 +187,14 @@ func (r *SnapshotReceiver) verify(path string) error {
 
 // Close ends the attempt and keeps what is here for the next one.
 func (r *SnapshotReceiver) Close() error {
-	if r.f == nil {
+	if r.lock == nil {
 		return nil
 	}
-	return r.f.Close()
+	var err error
+	if r.f != nil {
+		err = r.f.Close()
+	}
+	return errors.Join(err, r.lock.Close())
 }
 
 // Abort ends the attempt and removes what is here.
@@ -198,31 +202,30 @@ func (r *SnapshotReceiver) Abort() {
 	if r.f == nil {
 		return
 	}
-	os.Remove(r.f.Name()) // what stays behind is cut back by the next attempt
-	r.f.Close()
+	r.file.fs.Remove(r.path) // what stays behind is cut back by the next attempt
+	r.Close()
 }
 
 // removeStaleReceived removes unfinished snapshots that the newest complete one
 // has overtaken.
-func removeStaleReceived(dir string, newest uint64) error {
-	return removeReceived(dir, func(id string) bool {
+func removeStaleReceived(d Dir, newest uint64) error {
+	return removeReceived(d, func(id string) bool {
 		index, _, _, ok := parseSnapshotID(id)
 		return !ok || index <= newest
 	})
 }
 
-func removeReceived(dir string, stale func(id string) bool) error {
-	snaps := filepath.Join(dir, snapshotsName)
-	files, err := os.ReadDir(snaps)
+func removeReceived(d Dir, stale func(id string) bool) error {
+	names, err := d.FS.ReadDir(d.path(snapshotsName))
 	if err != nil {
 		return fmt.Errorf("wal: snapshot: %w", err)
 	}
-	for _, f := range files {
-		id, received := strings.CutSuffix(f.Name(), receivedSuffix)
+	for _, name := range names {
+		id, received := strings.CutSuffix(name, receivedSuffix)
 		if !received || !stale(id) {
 			continue
 		}
-		if err := os.Remove(filepath.Join(snaps, f.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := d.FS.Remove(d.path(snapshotsName, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("wal: snapshot: %w", err)
 		}
 	}

@@ -34,7 +34,7 @@ func TestSnapshotRoundTrip(t *testing.T) {
 	for _, size := range []int{0, 1, 1000, snapshotChunkBytes - 1, snapshotChunkBytes, snapshotChunkBytes + 1, 20 << 20} {
 		dir := newDir(t)
 		payload := randomBytes(size)
-		w, err := CreateSnapshot(dir, meta(5, 2))
+		w, err := dir.CreateSnapshot(meta(5, 2), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +49,7 @@ func TestSnapshotRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f, ok, err := LatestSnapshot(dir)
+		f, ok, err := dir.LatestSnapshot()
 		if err != nil || !ok {
 			t.Fatal(ok, err)
 		}
@@ -65,27 +65,27 @@ func TestSnapshotRoundTrip(t *testing.T) {
 
 func TestLatestSnapshotIsTheNewest(t *testing.T) {
 	dir := newDir(t)
-	if _, ok, err := LatestSnapshot(dir); ok || err != nil {
+	if _, ok, err := dir.LatestSnapshot(); ok || err != nil {
 		t.Fatal(ok, err)
 	}
 	for _, index := range []uint64{9, 10, 100, 11} {
 		writeSnapshot(t, dir, meta(index, 1), nil)
 	}
-	f, ok, err := LatestSnapshot(dir)
+	f, ok, err := dir.LatestSnapshot()
 	if err != nil || !ok || f.Meta.Index != 100 {
 		t.Fatal(f, ok, err)
 	}
-	if err := RemoveOldSnapshots(dir, 2); err != nil {
+	if err := dir.RemoveOldSnapshots(2); err != nil {
 		t.Fatal(err)
 	}
-	names, err := listSnapshots(dir)
+	names, err := dir.listSnapshots()
 	if err != nil || len(names) != 2 || !strings.Contains(names[0], "011-") {
 		t.Fatal(names, err)
 	}
-	if err := RemoveOldSnapshots(dir, 0); err != nil {
+	if err := dir.RemoveOldSnapshots(0); err != nil {
 		t.Fatal(err)
 	}
-	if f, ok, err := LatestSnapshot(dir); err != nil || !ok || f.Meta.Index != 100 {
+	if f, ok, err := dir.LatestSnapshot(); err != nil || !ok || f.Meta.Index != 100 {
 		t.Fatal("the newest was removed", f, ok, err)
 	}
 }
@@ -104,7 +104,7 @@ func TestEveryByteOfASnapshotIsChecked(t *testing.T) {
 		if err := os.WriteFile(f.Path, b, filePerm); err != nil {
 			t.Fatal(err)
 		}
-		latest, _, err := LatestSnapshot(dir)
+		latest, _, err := dir.LatestSnapshot()
 		if err == nil {
 			_, err = readSnapshot(t, latest)
 		}
@@ -135,7 +135,7 @@ func TestDamagedNewestSnapshotIsRefused(t *testing.T) {
 	if err := os.Truncate(f.Path, f.Size-1); err != nil {
 		t.Fatal(err)
 	}
-	before := readFiles(t, dir)
+	before := readFiles(t, dir.Path)
 	_, _, err := Open(dir, testIdentity, small)
 	if damage := wantCorrupt(t, err); damage.File != f.Path {
 		t.Errorf("%v names another file", err)
@@ -150,12 +150,12 @@ func TestSnapshotUnderAnotherName(t *testing.T) {
 	if err := os.Rename(f.Path, other); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := LatestSnapshot(dir)
+	_, _, err := dir.LatestSnapshot()
 	wantCorrupt(t, err)
 	if err := os.Rename(other, filepath.Join(filepath.Dir(f.Path), "mine.snap")); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = LatestSnapshot(dir)
+	_, _, err = dir.LatestSnapshot()
 	wantCorrupt(t, err)
 }
 
@@ -173,7 +173,7 @@ func TestSplicedSnapshot(t *testing.T) {
 	if err := os.WriteFile(b.Path, append(rawB[:header:header], rawA[header:]...), filePerm); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := LatestSnapshot(dir)
+	_, _, err := dir.LatestSnapshot()
 	wantCorrupt(t, err)
 	_, err = readSnapshot(t, b)
 	wantCorrupt(t, err)
@@ -209,7 +209,7 @@ func TestCrashWhileWritingASnapshot(t *testing.T) {
 
 func TestAbortedSnapshotLeavesNothing(t *testing.T) {
 	dir := newDir(t)
-	w, err := CreateSnapshot(dir, meta(6, 2))
+	w, err := dir.CreateSnapshot(meta(6, 2), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,14 +221,14 @@ func TestAbortedSnapshotLeavesNothing(t *testing.T) {
 	if _, err := w.Commit(); err == nil {
 		t.Error("Commit after Abort")
 	}
-	if fs := readFiles(t, filepath.Join(dir, snapshotsName)); len(fs) != 0 {
+	if fs := readFiles(t, dir.path(snapshotsName)); len(fs) != 0 {
 		t.Errorf("left behind: %v", fs)
 	}
 }
 
 func TestSnapshotOfAnIllFormedConfiguration(t *testing.T) {
 	bad := raft.Configuration{Members: []raft.Member{{ID: "n2", Role: raft.Voter}, {ID: "n1", Role: raft.Voter}}}
-	if _, err := CreateSnapshot(newDir(t), raft.SnapshotMeta{Index: 1, Term: 1, Config: bad}); err == nil {
+	if _, err := newDir(t).CreateSnapshot(raft.SnapshotMeta{Index: 1, Term: 1, Config: bad}, 1); err == nil {
 		t.Error("a snapshot was begun that nobody could read")
 	}
 }
@@ -244,9 +244,9 @@ func source(t testing.TB, size int) (SnapshotFile, []byte) {
 	return f, raw
 }
 
-func mustReceive(t testing.TB, dir string, f SnapshotFile) (*SnapshotReceiver, int64) {
+func mustReceive(t testing.TB, dir Dir, f SnapshotFile) (*SnapshotReceiver, int64) {
 	t.Helper()
-	r, offset, err := ReceiveSnapshot(dir, f.ID, f.Meta, f.Size)
+	r, offset, err := dir.ReceiveSnapshot(f.ID, f.Meta, f.Size)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,7 +275,7 @@ func TestReceiveSnapshot(t *testing.T) {
 	if _, err := r.Commit(); !errors.Is(err, ErrSnapshotOffset) {
 		t.Errorf("Commit of a part: %v", err)
 	}
-	if _, ok, err := LatestSnapshot(dir); ok || err != nil {
+	if _, ok, err := dir.LatestSnapshot(); ok || err != nil {
 		t.Errorf("a part counts as snapshot: %v, %v", ok, err)
 	}
 	if err := errors.Join(r.Append(raw[1000:], 1000), r.Append(nil, f.Size)); err != nil {
@@ -297,7 +297,7 @@ func TestReceiveSnapshot(t *testing.T) {
 		t.Errorf("second Commit: %+v, %v", again, err)
 	}
 	r.Abort()
-	if latest, ok, err := LatestSnapshot(dir); err != nil || !ok || latest.ID != f.ID {
+	if latest, ok, err := dir.LatestSnapshot(); err != nil || !ok || latest.ID != f.ID {
 		t.Errorf("latest is %+v, %v, %v", latest, ok, err)
 	}
 }
@@ -326,8 +326,8 @@ func TestReceiveResumes(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := newDir(t)
-			path := filepath.Join(dir, snapshotsName, f.ID+receivedSuffix)
-			if err := errors.Join(makeDir(filepath.Dir(path)), os.WriteFile(path, tt.have(), filePerm)); err != nil {
+			path := dir.path(snapshotsName, f.ID+receivedSuffix)
+			if err := errors.Join(makeDir(dir.FS, filepath.Dir(path)), os.WriteFile(path, tt.have(), filePerm)); err != nil {
 				t.Fatal(err)
 			}
 			l, _ := mustOpen(t, dir, small) // a restart keeps it
@@ -363,7 +363,7 @@ func TestReceiveOfAnotherSize(t *testing.T) {
 func TestReceivedDamageIsFoundAtCommit(t *testing.T) {
 	f, raw := source(t, 500)
 	other := f
-	other.ID = snapshotID(50, 3, 1)
+	other.ID = snapshotID(50, 3, 2)
 	config := f
 	config.Meta.Config = raft.Configuration{}
 	flipped := bytes.Clone(raw)
@@ -381,7 +381,7 @@ func TestReceivedDamageIsFoundAtCommit(t *testing.T) {
 			}
 			_, err := r.Commit()
 			wantCorrupt(t, err)
-			if fs := readFiles(t, filepath.Join(dir, snapshotsName)); len(fs) != 0 {
+			if fs := readFiles(t, dir.path(snapshotsName)); len(fs) != 0 {
 				t.Errorf("left behind: %v", fs)
 			}
 			if _, offset := mustReceive(t, dir, tt.as); offset != 0 {
@@ -411,7 +411,7 @@ func TestReceiveRefusesNonsense(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, _, err := ReceiveSnapshot(newDir(t), tt.id, tt.meta, tt.size); err == nil {
+			if _, _, err := newDir(t).ReceiveSnapshot(tt.id, tt.meta, tt.size); err == nil {
 				t.Error("taken")
 			} else if tt.size == 1<<62 && !errors.Is(err, ErrNoSpace) {
 				t.Errorf("%v, want ErrNoSpace", err)
@@ -427,13 +427,13 @@ func TestUnfinishedReceivedSnapshots(t *testing.T) {
 	if err := r.Append(raw[:300], 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := ReceiveSnapshot(dir, f.ID, f.Meta, f.Size); !errors.Is(err, ErrLocked) {
+	if _, _, err := dir.ReceiveSnapshot(f.ID, f.Meta, f.Size); !errors.Is(err, ErrLocked) {
 		t.Errorf("received twice at a time: %v", err)
 	}
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	count := func() int { return len(readFiles(t, filepath.Join(dir, snapshotsName))) }
+	count := func() int { return len(readFiles(t, dir.path(snapshotsName))) }
 
 	newer := f
 	newer.ID, newer.Meta.Index = snapshotID(60, 3, 1), 60

@@ -16,6 +16,7 @@ import (
 	"redoubt/metrics"
 	"redoubt/raft/replica"
 	"redoubt/resp/server"
+	"redoubt/wal"
 )
 
 // runServe runs a node until ctx ends or the node stops by itself.
@@ -103,12 +104,13 @@ func (p *process) open(ctx context.Context) (created bool, err error) {
 			return false, err
 		}
 	}
-	id, created, err := identity(c)
+	dir := wal.Dir{Path: c.DataDir, FS: wal.OS()}
+	id, created, err := identity(c, dir)
 	if err != nil {
 		return false, err
 	}
 	p.node, err = replica.Open(replica.Config{
-		DataDir: c.DataDir, Identity: id, Version: version, Seed: randomUint64(),
+		DataDir: dir, Identity: id, Version: version, Seed: randomUint64(),
 		PeerListener: p.peers, ClusterSecret: c.ClusterSecret,
 		Tick: c.Tick(), ElectionTicks: c.ElectionTicks(), HeartbeatTicks: heartbeatTicks,
 		CommandTimeout: c.CommandTimeout, SnapshotBytes: int(c.SnapshotBytes), SnapshotInterval: c.SnapshotInterval,

@@ -19,8 +19,8 @@ import (
 
 // identity returns the identity of the data directory, and makes one when the
 // directory is new.
-func identity(c *Config) (id wal.Identity, created bool, err error) {
-	id, found, err := wal.LoadIdentity(c.DataDir)
+func identity(c *Config, dir wal.Dir) (id wal.Identity, created bool, err error) {
+	id, found, err := dir.LoadIdentity()
 	if err != nil {
 		return id, false, err
 	}
@@ -39,7 +39,7 @@ func identity(c *Config) (id wal.Identity, created bool, err error) {
 		Databases:   c.Databases,
 		Bootstrap:   c.Bootstrap,
 	}
-	return id, true, wal.CreateIdentity(c.DataDir, id)
+	return id, true, dir.CreateIdentity(id)
 }
 
 // clusterID is made from what all members have to be started with alike, so that

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"redoubt/raft"
-	"redoubt/wal"
 )
 
 // logItem is one step of the logger: a write, or else the index up to which the
@@ -78,7 +77,7 @@ func (n *Node) watchDisk() {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {
-		free, err := wal.FreeBytes(n.config.DataDir)
+		free, err := n.config.DataDir.FreeBytes()
 		if err != nil {
 			n.fence(err)
 			return

@@ -20,7 +20,7 @@ import (
 // Config says how a node runs. All fields are required unless they say
 // otherwise.
 type Config struct {
-	DataDir  string
+	DataDir  wal.Dir
 	Identity wal.Identity // of DataDir
 	Version  string       // of the software, shown to peers
 	Seed     uint64       // for timeouts and the seeds of entries; random in production

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type group struct {
 	t       *testing.T
 	config  raft.Configuration
-	dirs    []string
+	dirs    []wal.Dir
 	nodes   []*Node
 	ports   []net.Listener
 	options func(*Config)
@@ -38,7 +38,7 @@ func newGroup(t *testing.T, size int, options func(*Config)) *group {
 			t.Fatal(err)
 		}
 		g.ports = append(g.ports, l)
-		g.dirs = append(g.dirs, t.TempDir())
+		g.dirs = append(g.dirs, newDir(t))
 		g.config.Members = append(g.config.Members, raft.Member{
 			ID: raft.NodeID(fmt.Sprint("n", i+1)), Role: raft.Voter, Addr: "127.0.0.1:1", PeerAddr: l.Addr().String(),
 		})
@@ -54,15 +54,17 @@ func newGroup(t *testing.T, size int, options func(*Config)) *group {
 	return g
 }
 
+func newDir(t *testing.T) wal.Dir { return wal.Dir{Path: t.TempDir(), FS: wal.OS()} }
+
 func (g *group) open(i int) {
 	g.t.Helper()
 	id := wal.Identity{
 		ClusterID: strings.Repeat("0", 32), NodeID: g.config.Members[i].ID, Incarnation: uint64(i + 1), Bootstrap: g.config,
 	}
-	if _, found, err := wal.LoadIdentity(g.dirs[i]); err != nil {
+	if _, found, err := g.dirs[i].LoadIdentity(); err != nil {
 		g.t.Fatal(err)
 	} else if !found {
-		if err := wal.CreateIdentity(g.dirs[i], id); err != nil {
+		if err := g.dirs[i].CreateIdentity(id); err != nil {
 			g.t.Fatal(err)
 		}
 	}
@@ -221,12 +223,12 @@ func TestWipedNodeIsRefused(t *testing.T) {
 	g.want(0, "+OK\r\n", "SET a 1")
 	g.want(1, "+OK\r\n", "SET a 2")
 	g.close(2)
-	g.dirs[2] = t.TempDir()
+	g.dirs[2] = newDir(t)
 	wiped := 2
 	opts := g.options
 	g.options = func(c *Config) { c.Identity.Incarnation = 77 }
 	id := wal.Identity{ClusterID: strings.Repeat("0", 32), NodeID: "n3", Incarnation: 77, Bootstrap: g.config}
-	if err := wal.CreateIdentity(g.dirs[2], id); err != nil {
+	if err := g.dirs[2].CreateIdentity(id); err != nil {
 		t.Fatal(err)
 	}
 	g.open(wiped)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"syscall"
 	"time"
 
@@ -47,7 +48,7 @@ func (n *Node) startSnapshot(run uint64, meta raft.SnapshotMeta) *snapshotRun {
 		case errors.Is(err, syscall.ENOSPC):
 			// The log is not touched by this; space may be freed.
 			n.log.Error("no space for a snapshot", "event", "snapshot", "index", meta.Index, "err", err)
-			if err := wal.ReleaseBallast(n.config.DataDir); err != nil {
+			if err := n.config.DataDir.ReleaseBallast(); err != nil {
 				n.fence(err)
 			}
 		default:
@@ -59,7 +60,7 @@ func (n *Node) startSnapshot(run uint64, meta raft.SnapshotMeta) *snapshotRun {
 }
 
 func (n *Node) writeSnapshot(r *snapshotRun, meta raft.SnapshotMeta) (wal.SnapshotFile, error) {
-	w, err := wal.CreateSnapshot(n.config.DataDir, meta)
+	w, err := n.config.DataDir.CreateSnapshot(meta, rand.Uint64())
 	if err != nil {
 		// The applier offers pieces until it is told otherwise.
 		n.drain(r)
@@ -86,7 +87,7 @@ func (n *Node) writeSnapshot(r *snapshotRun, meta raft.SnapshotMeta) (wal.Snapsh
 	if err != nil {
 		return wal.SnapshotFile{}, err
 	}
-	return file, wal.RemoveOldSnapshots(n.config.DataDir, keepSnapshots)
+	return file, n.config.DataDir.RemoveOldSnapshots(keepSnapshots)
 }
 
 // nextPiece asks the applier for a piece; false when it has given up.
@@ -134,7 +135,7 @@ func (n *Node) sendSnapshot(to raft.NodeID) {
 		Incarnation: n.config.Identity.Incarnation, Snapshot: &meta,
 	}
 	n.wg.Go(func() {
-		file, ok, err := wal.LatestSnapshot(n.config.DataDir)
+		file, ok, err := n.config.DataDir.LatestSnapshot()
 		if err != nil {
 			n.fence(err)
 		}
@@ -148,8 +149,8 @@ func (n *Node) sendSnapshot(to raft.NodeID) {
 }
 
 // loadSnapshot restores the keyspace from the snapshot file of that index.
-func loadSnapshot(dir string, meta raft.SnapshotMeta, c fsm.Config) (*fsm.Store, error) {
-	file, ok, err := wal.LatestSnapshot(dir)
+func loadSnapshot(dir wal.Dir, meta raft.SnapshotMeta, c fsm.Config) (*fsm.Store, error) {
+	file, ok, err := dir.LatestSnapshot()
 	if err != nil {
 		return nil, err
 	}

@@ -78,7 +78,7 @@ func start(t *testing.T, id raft.NodeID, addr string, adjust func(*Config)) *nod
 			Refused:    func(by raft.NodeID, reason string) { n.refused <- string(by) + " " + reason },
 			DiskFailed: func(err error) { t.Errorf("disk failed: %v", err) },
 		},
-		DataDir: t.TempDir(),
+		DataDir: newDir(t),
 	}
 	if adjust != nil {
 		adjust(&c)

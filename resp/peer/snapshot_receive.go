@@ -11,7 +11,6 @@ import (
 
 	"redoubt/raft"
 	"redoubt/resp"
-	"redoubt/wal"
 )
 
 const (
@@ -108,7 +107,7 @@ func (t *Transport) takeTurn(r *receipt) error {
 
 // store writes the file and delivers the message.
 func (t *Transport) store(in *inbound, o offer) (err error) {
-	file, offset, err := wal.ReceiveSnapshot(t.config.DataDir, o.id, *o.message.Snapshot, o.size)
+	file, offset, err := t.config.DataDir.ReceiveSnapshot(o.id, *o.message.Snapshot, o.size)
 	if err != nil {
 		return t.reject(in, err)
 	}

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"os"
+	"io"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -93,7 +93,7 @@ func (t *Transport) SendSnapshot(m raft.Message, f wal.SnapshotFile, done func(o
 // ctx ends.
 func (s *snapshotSend) run(ctx context.Context) bool {
 	log := s.peer.t.config.Log.With("peer", s.peer.id, "snapshot", s.file.ID, "bytes", s.file.Size)
-	file, err := os.Open(s.file.Path)
+	file, err := s.file.OpenRaw()
 	if err != nil {
 		log.Error("snapshot not sent", "err", err)
 		return false
@@ -123,7 +123,7 @@ func (s *snapshotSend) run(ctx context.Context) bool {
 
 // attempt offers the snapshot on a new connection, learns how much of it the
 // receiver has, and sends the rest.
-func (s *snapshotSend) attempt(ctx context.Context, file *os.File) error {
+func (s *snapshotSend) attempt(ctx context.Context, file io.ReaderAt) error {
 	k, _, err := s.peer.dial(ctx, laneSnap)
 	if err != nil {
 		return err
@@ -167,7 +167,7 @@ func (s *snapshotSend) attempt(ctx context.Context, file *os.File) error {
 }
 
 // appendChunk makes a RAFT.CHUNK of n bytes of the file.
-func appendChunk(dst []byte, file *os.File, offset int64, n int) ([]byte, error) {
+func appendChunk(dst []byte, file io.ReaderAt, offset int64, n int) ([]byte, error) {
 	dst = append(dst, chunkPrefix...)
 	dst = strconv.AppendInt(dst, int64(chunkHeaderBytes+n), 10)
 	dst = append(dst, "\r\n"...)

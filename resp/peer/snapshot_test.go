@@ -18,12 +18,14 @@ import (
 	"redoubt/wal"
 )
 
+func newDir(t *testing.T) wal.Dir { return wal.Dir{Path: t.TempDir(), FS: wal.OS()} }
+
 // makeSnapshot writes a snapshot of size random bytes.
 func makeSnapshot(t *testing.T, size int) (wal.SnapshotFile, []byte) {
 	t.Helper()
 	payload := make([]byte, size)
 	rand.NewChaCha8([32]byte{1}).Read(payload)
-	w, err := wal.CreateSnapshot(t.TempDir(), raft.SnapshotMeta{Index: 100, Term: 3, Config: testConfiguration()})
+	w, err := newDir(t).CreateSnapshot(raft.SnapshotMeta{Index: 100, Term: 3, Config: testConfiguration()}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +45,7 @@ func snapshotMessage(to raft.NodeID, f wal.SnapshotFile) raft.Message {
 
 func expectSnapshot(t *testing.T, n *node, payload []byte) {
 	t.Helper()
-	f, ok, err := wal.LatestSnapshot(n.config.DataDir)
+	f, ok, err := n.config.DataDir.LatestSnapshot()
 	if err != nil || !ok {
 		t.Fatalf("no snapshot: %v", err)
 	}
@@ -257,7 +259,7 @@ func TestASnapshotThatDoesNotVerifyIsRejected(t *testing.T) {
 		t.Error("taken")
 	}
 	expectNone(t, "message", n2.messages)
-	if _, ok, err := wal.LatestSnapshot(n2.config.DataDir); ok || err != nil {
+	if _, ok, err := n2.config.DataDir.LatestSnapshot(); ok || err != nil {
 		t.Errorf("there is a snapshot: %t, %v", ok, err)
 	}
 }

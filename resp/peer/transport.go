@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"redoubt/raft"
+	"redoubt/wal"
 )
 
 // Identity is what a node proves about itself when a connection opens.
@@ -50,7 +51,7 @@ type Config struct {
 	Secret   string // shared by all nodes of the cluster; "" proves nothing and nobody
 	Listener net.Listener
 	Handler  Handler
-	DataDir  string // where received snapshots go
+	DataDir  wal.Dir // where received snapshots go
 	Log      *slog.Logger
 
 	QueueMessages    int           // per peer and lane; 4096

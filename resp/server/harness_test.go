@@ -75,8 +75,8 @@ func listen(t testing.TB) net.Listener {
 
 func startInstance(t testing.TB, id wal.Identity, clients, peers net.Listener, edit func(v *Values)) *instance {
 	t.Helper()
-	dir := t.TempDir()
-	if err := wal.CreateIdentity(dir, id); err != nil {
+	dir := wal.Dir{Path: t.TempDir(), FS: wal.OS()}
+	if err := dir.CreateIdentity(id); err != nil {
 		t.Fatal(err)
 	}
 	v := DefaultValues()
