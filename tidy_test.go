@@ -64,7 +64,8 @@ func (s *source) isTest() bool { return strings.HasSuffix(s.path, "_test.go") }
 
 // isPure: the rules of the replica are as pure as the core they drive.
 func (s *source) isPure() bool {
-	return slices.Contains(pure, s.dir) || strings.HasPrefix(s.path, "raft/replica/machine") || s.path == "raft/replica/check.go"
+	return slices.Contains(pure, s.dir) || strings.HasPrefix(s.path, "raft/replica/machine") || s.path == "raft/replica/check.go" ||
+		s.path == "raft/replica/applier.go"
 }
 
 func (s *source) line(p token.Pos) int { return s.fset.Position(p).Line }

@@ -2,111 +2,104 @@ package replica
 
 import (
 	"fmt"
-	"time"
 
 	"redoubt/fsm"
-	"redoubt/metrics"
 	"redoubt/raft"
 )
 
-// snapshotPieceBytes is how much of a running snapshot is serialised between
-// two looks at the queue.
-const snapshotPieceBytes = 256 << 10
-
-// applier owns the keyspace. Everything it does comes through its queue, in
-// order; what it learns goes back to the loop as events.
-type applier struct {
+// Applier owns the keyspace. What it is to do comes in order, in rounds; what it
+// learns goes out through its hooks. Like the Machine it has no clock, goroutine
+// or file of its own.
+type Applier struct {
 	store       *fsm.Store
-	index       uint64 // of the last entry applied, which may have been none of the store\'s
-	queue       *queue[applyItem]
-	post        func(event)
-	load        func(raft.SnapshotMeta) (*fsm.Store, error)
-	start       func(run uint64, meta raft.SnapshotMeta) *snapshotRun // a writer for a new snapshot
-	watch       func(applied)                                         // what others may know at any time
-	raft        *metrics.Raft
-	reply       []byte // scratch for entries of other nodes
-	snap        *snapshotRun
+	index       uint64 // of the last entry applied, which may have been none of the store's
+	hooks       ApplierHooks
+	reply       []byte // of the newest entry that was not this node's
+	snapshot    bool   // one is running
 	checkpoints checkpoints
 	seed        uint64
 }
 
-// applied is what the applier tells after each round.
-type applied struct {
-	index    uint64
-	hash     uint64
-	expiryMs int64
-	memory   int64
-	stats    fsm.Stats // on request only
+// ApplierHooks are called by the goroutine that calls the Applier.
+type ApplierHooks struct {
+	// Applied is called after a round that has moved the state.
+	Applied func(Applied)
+	// Answered is called before a batch of this node that was in the log is
+	// given back.
+	Answered func(*Batch)
+	// Load returns the keyspace of an installed snapshot.
+	Load func(raft.SnapshotMeta) (*fsm.Store, error)
+	// Start begins the file of attempt run at a snapshot; the caller then
+	// takes its content with SnapshotNext. Drop says that there will be no more
+	// of it.
+	Start func(run uint64, meta raft.SnapshotMeta)
+	Drop  func()
 }
 
-// run works until quit is closed or an installed snapshot cannot be loaded.
-func (a *applier) run(quit <-chan struct{}) error {
-	for {
-		var want chan struct{}
-		if a.snap != nil {
-			want = a.snap.want
-		}
-		select {
-		case <-quit:
-			a.dropSnapshot()
-			return nil
-		case <-want:
-			a.piece()
-		case <-a.queue.ready:
-			if err := a.round(a.queue.take()); err != nil {
-				return err
-			}
-		}
-	}
+// Applied tells how far the state has come.
+type Applied struct {
+	Index       uint64
+	Hash        uint64
+	ExpiryMs    int64 // log time at which the next key falls due, 0 = none
+	MemoryBytes int64
+	Newest      Checkpoint
+	stats       fsm.Stats // on request only
 }
 
-func (a *applier) round(items []applyItem) error {
-	began := time.Now()
+// NewApplier returns the owner of store, which holds the state at index.
+func NewApplier(store *fsm.Store, index uint64, hooks ApplierHooks) *Applier {
+	return &Applier{store: store, index: index, hooks: hooks}
+}
+
+// Store returns the keyspace, which must not be changed.
+func (a *Applier) Store() *fsm.Store { return a.store }
+
+// Round does what items say, one after the other. An error ends the node: an
+// installed snapshot cannot be loaded, or the state has diverged.
+func (a *Applier) Round(items []ApplyItem) error {
 	moved := false
 	for i := range items {
 		switch it := &items[i]; {
-		case it.entry.Index != 0:
+		case it.Entry.Index != 0:
 			moved = true
 			if err := a.entry(it); err != nil {
 				return err
 			}
-		case it.reads != nil:
-			a.read(it.reads)
+		case it.Reads != nil:
+			a.read(it.Reads)
 		case it.ask != nil:
 			st := a.state()
 			st.stats = a.store.Stats()
 			it.ask <- st
-		case it.snapshot != nil:
-			a.dropSnapshot()
+		case it.Snapshot != nil:
+			a.DropSnapshot()
 			a.store.BeginSnapshot()
-			a.snap = a.start(it.run, *it.snapshot)
-		case it.install != nil:
-			a.dropSnapshot()
-			store, err := a.load(*it.install)
+			a.snapshot = true
+			a.hooks.Start(it.Run, *it.Snapshot)
+		case it.Install != nil:
+			a.DropSnapshot()
+			store, err := a.hooks.Load(*it.Install)
 			if err != nil {
-				return fmt.Errorf("replica: load snapshot at index %d: %w", it.install.Index, err)
+				return fmt.Errorf("replica: load snapshot at index %d: %w", it.Install.Index, err)
 			}
-			a.store, a.index, moved = store, it.install.Index, true
+			a.store, a.index, moved = store, it.Install.Index, true
 		}
 	}
 	if moved {
-		a.raft.ApplySeconds.Observe(time.Since(began).Seconds())
-		st := a.state()
-		a.watch(st)
-		a.post(event{kind: evApplied, index: st.index, expiryMs: st.expiryMs, newest: a.checkpoints.newest})
+		a.hooks.Applied(a.state())
 	}
 	return nil
 }
 
-func (a *applier) state() applied {
-	st := applied{index: a.index, hash: a.store.Hash(), memory: a.store.MemoryBytes()}
+func (a *Applier) state() Applied {
+	st := Applied{Index: a.index, Hash: a.store.Hash(), MemoryBytes: a.store.MemoryBytes(), Newest: a.checkpoints.newest}
 	if ms, ok := a.store.NextExpiry(); ok {
-		st.expiryMs = ms
+		st.ExpiryMs = ms
 	}
 	return st
 }
 
-func (a *applier) read(batches []*Batch) {
+func (a *Applier) read(batches []*Batch) {
 	for _, b := range batches {
 		a.seed++
 		b.Reply = a.store.ReadBatch(b.Commands, a.seed, b.Reply)
@@ -114,11 +107,11 @@ func (a *applier) read(batches []*Batch) {
 	}
 }
 
-func (a *applier) entry(it *applyItem) error {
-	e := it.entry
+func (a *Applier) entry(it *ApplyItem) error {
+	e := it.Entry
 	a.index = e.Index
 	if e.Index%checkpointEntries == 0 {
-		defer func() { a.checkpoints.note(checkpoint{e.Index, a.store.Hash()}) }()
+		defer func() { a.checkpoints.note(Checkpoint{e.Index, a.store.Hash()}) }()
 	}
 	if e.Type != raft.EntryCommand {
 		return nil
@@ -126,39 +119,38 @@ func (a *applier) entry(it *applyItem) error {
 	if claim, ok := decodeCheckpoint(e.Data); ok {
 		return a.checkpoints.compare(claim)
 	}
-	if b := it.batch; b != nil {
+	if b := it.Batch; b != nil {
 		b.Index = e.Index
 		b.Reply = a.store.ApplyBatch(e.Index, e.Data, b.Commands, b.Reply)
-		a.raft.CommitSeconds.Observe(time.Since(b.began).Seconds())
+		a.hooks.Answered(b)
 		b.finish()
 		return nil
 	}
-	a.reply = a.store.Apply(e.Index, e.Data, a.reply[:0])
 	if cap(a.reply) > maxScratchBytes {
 		a.reply = nil
 	}
+	a.reply = a.store.Apply(e.Index, e.Data, a.reply[:0])
 	return nil
 }
 
 // maxScratchBytes bounds what one large reply leaves allocated.
 const maxScratchBytes = 1 << 20
 
-// piece serialises the next part of the running snapshot.
-func (a *applier) piece() {
-	chunk, done := a.store.SnapshotNext(nil, snapshotPieceBytes)
-	a.snap.pieces <- snapshotPiece{chunk, done} // the writer waits for it
-	if done {
-		a.snap = nil
-	}
+// SnapshotNext serialises the next part of the running snapshot, about maxBytes
+// of it; last: there is no more. The slice is the caller's.
+func (a *Applier) SnapshotNext(maxBytes int) (piece []byte, last bool) {
+	piece, last = a.store.SnapshotNext(nil, maxBytes)
+	a.snapshot = !last
+	return piece, last
 }
 
-// dropSnapshot gives up a running snapshot, because its state is replaced or
+// DropSnapshot gives up a running snapshot, because its state is replaced or
 // the node stops.
-func (a *applier) dropSnapshot() {
-	if a.snap == nil {
+func (a *Applier) DropSnapshot() {
+	if !a.snapshot {
 		return
 	}
 	a.store.AbortSnapshot()
-	close(a.snap.pieces)
-	a.snap = nil
+	a.hooks.Drop()
+	a.snapshot = false
 }

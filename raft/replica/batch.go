@@ -11,14 +11,14 @@ import (
 // Batch is what one connection has in flight: the commands of one pipeline, in
 // order, and their replies. A connection has one batch and uses it again.
 //
-// The connection fills Commands, calls Node.Submit, then Wait; in between the
+// The connection fills Commands and calls Node.Execute; until that returns the
 // batch and everything it refers to belong to the node.
 type Batch struct {
 	Commands []fsm.Command
-	// Reply holds the replies of all Commands, in order. Valid after Wait.
+	// Reply holds the replies of all Commands, in order. Valid after Execute.
 	Reply []byte
 	// Index is the log index of the entry that carried the writes, 0 when there
-	// was none. Valid after Wait.
+	// was none. Valid after Execute.
 	Index uint64
 
 	entry      []byte // the writes, encoded as a log entry; nil when there are none
@@ -29,7 +29,6 @@ type Batch struct {
 	term       uint64 // of the leader it was proposed to
 	began      time.Time
 	done       chan struct{}
-	dead       <-chan struct{} // the node's
 }
 
 // NewBatch returns an empty batch.
@@ -43,26 +42,19 @@ func (b *Batch) Reset() {
 	b.Index, b.entry, b.needsClock, b.proposed, b.term = 0, nil, false, false, 0
 }
 
-// Wait blocks until the node has answered. After an error the node has stopped
-// without an answer; the batch must not be used again.
-func (b *Batch) Wait() error {
+// Answered says, once, that the batch has its replies.
+func (b *Batch) Answered() bool {
 	select {
 	case <-b.done:
-		return nil
-	case <-b.dead:
-	}
-	select { // it may have been the last thing that the node did
-	case <-b.done:
-		return nil
+		return true
 	default:
-		return errStopped
+		return false
 	}
 }
 
-// prepare encodes the writes, in the goroutine of the connection: the loop has
+// Prepare encodes the writes, in the goroutine of the connection: the loop has
 // better things to do.
-func (b *Batch) prepare() {
-	b.began = time.Now()
+func (b *Batch) Prepare() {
 	writes := false
 	for i := range b.Commands {
 		if b.Commands[i].Class() == fsm.Write {

@@ -16,8 +16,8 @@ const checkpointEntries = 256
 // checkpointsKept bounds how late a claim may come and still be compared.
 const checkpointsKept = 64
 
-// checkpoint is the rolling hash of the state at an index.
-type checkpoint struct {
+// Checkpoint is the rolling hash of the state at an index.
+type Checkpoint struct {
 	index, hash uint64
 }
 
@@ -30,33 +30,33 @@ const checkVersion = 0xC0
 //	0   1   version, 0xC0
 //	1   8   index
 //	9   8   hash
-func (c checkpoint) entry() []byte {
+func (c Checkpoint) entry() []byte {
 	b := append(make([]byte, 0, 17), checkVersion)
 	b = binary.LittleEndian.AppendUint64(b, c.index)
 	return binary.LittleEndian.AppendUint64(b, c.hash)
 }
 
-func decodeCheckpoint(entry []byte) (c checkpoint, ok bool) {
+func decodeCheckpoint(entry []byte) (c Checkpoint, ok bool) {
 	if len(entry) != 17 || entry[0] != checkVersion {
 		return c, false
 	}
-	return checkpoint{binary.LittleEndian.Uint64(entry[1:]), binary.LittleEndian.Uint64(entry[9:])}, true
+	return Checkpoint{binary.LittleEndian.Uint64(entry[1:]), binary.LittleEndian.Uint64(entry[9:])}, true
 }
 
 // checkpoints are the newest ones of a node.
 type checkpoints struct {
-	kept   [checkpointsKept]checkpoint
-	newest checkpoint
+	kept   [checkpointsKept]Checkpoint
+	newest Checkpoint
 }
 
-func (c *checkpoints) note(p checkpoint) {
+func (c *checkpoints) note(p Checkpoint) {
 	c.kept[p.index/checkpointEntries%checkpointsKept] = p
 	c.newest = p
 }
 
 // compare judges the leader's claim. One that is too old, or from before this
 // node started, cannot be judged.
-func (c *checkpoints) compare(claim checkpoint) error {
+func (c *checkpoints) compare(claim Checkpoint) error {
 	own := c.kept[claim.index/checkpointEntries%checkpointsKept]
 	if own.index != claim.index || own.hash == claim.hash {
 		return nil
@@ -66,11 +66,11 @@ func (c *checkpoints) compare(claim checkpoint) error {
 }
 
 // claim has the leader put its newest checkpoint into the log, once.
-func (m *machine) claim(p checkpoint) {
-	if leader, _ := m.core.Leader(); leader != m.core.ID() || p.index <= m.claimed {
+func (m *Machine) claim(p Checkpoint) {
+	if leader, _ := m.Core.Leader(); leader != m.Core.ID() || p.index <= m.claimed {
 		return
 	}
-	if _, err := m.core.Propose(p.entry()); err == nil {
+	if _, err := m.Core.Propose(p.entry()); err == nil {
 		m.claimed = p.index
 	}
 }

@@ -4,10 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"redoubt/fsm"
-	"redoubt/metrics"
 	"redoubt/raft"
 )
 
@@ -15,27 +12,24 @@ import (
 func TestDivergedNodeStops(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
-		claim func(own uint64) checkpoint
+		claim func(own uint64) Checkpoint
 		stops bool
 	}{
-		{"equal", func(own uint64) checkpoint { return checkpoint{checkpointEntries, own} }, false},
-		{"different", func(own uint64) checkpoint { return checkpoint{checkpointEntries, own + 1} }, true},
-		{"from before this node started", func(own uint64) checkpoint { return checkpoint{5 * checkpointEntries, own + 1} }, false},
+		{"equal", func(own uint64) Checkpoint { return Checkpoint{checkpointEntries, own} }, false},
+		{"different", func(own uint64) Checkpoint { return Checkpoint{checkpointEntries, own + 1} }, true},
+		{"from before this node started", func(own uint64) Checkpoint { return Checkpoint{5 * checkpointEntries, own + 1} }, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			a := &applier{
-				store: fsm.New(fsm.Config{}), raft: metrics.New(prometheus.NewRegistry()).Raft,
-				post: func(event) {}, watch: func(applied) {},
-			}
-			var items []applyItem
+			a := NewApplier(fsm.New(fsm.Config{}), 0, ApplierHooks{Applied: func(Applied) {}})
+			var items []ApplyItem
 			for i := uint64(1); i <= checkpointEntries; i++ {
-				items = append(items, applyItem{entry: raft.Entry{Index: i, Term: 1, Type: raft.EntryCommand, Data: fsm.AppendEntry(nil, nil)}})
+				items = append(items, ApplyItem{Entry: raft.Entry{Index: i, Term: 1, Type: raft.EntryCommand, Data: fsm.AppendEntry(nil, nil)}})
 			}
-			if err := a.round(items); err != nil {
+			if err := a.Round(items); err != nil {
 				t.Fatal(err)
 			}
 			claim := tc.claim(a.store.Hash())
-			err := a.round([]applyItem{{entry: raft.Entry{Index: checkpointEntries + 1, Term: 1, Type: raft.EntryCommand, Data: claim.entry()}}})
+			err := a.Round([]ApplyItem{{Entry: raft.Entry{Index: checkpointEntries + 1, Term: 1, Type: raft.EntryCommand, Data: claim.entry()}}})
 			if stopped := err != nil && strings.Contains(err.Error(), "diverged"); stopped != tc.stops {
 				t.Fatalf("err = %v, want a stop: %v", err, tc.stops)
 			}

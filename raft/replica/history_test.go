@@ -139,9 +139,9 @@ func (w *world) heal() {
 
 // settled: one leader, everybody has applied everything.
 func (w *world) settled() bool {
-	last := w.nodes[0].machine.core.Status().LastIndex
+	last := w.nodes[0].machine.Core.Status().LastIndex
 	for _, n := range w.nodes {
-		s := n.machine.core.Status()
+		s := n.machine.Core.Status()
 		if s.Leader == "" || s.LastIndex != last || s.Applied != last {
 			return false
 		}
@@ -152,7 +152,7 @@ func (w *world) settled() bool {
 func (w *world) String() string {
 	var b strings.Builder
 	for _, n := range w.nodes {
-		s := n.machine.core.Status()
+		s := n.machine.Core.Status()
 		fmt.Fprintf(&b, "\n%s %s term %d leader %q last %d commit %d applied %d snapshot %d", n.id, s.Role, s.Term, s.Leader,
 			s.LastIndex, s.Commit, s.Applied, n.machine.snapshot.meta.Index)
 	}
@@ -216,8 +216,8 @@ func (h *history) send(c *client) {
 		c.batch.Commands = append(c.batch.Commands, fsm.Command{Proto: 2, Spec: spec, Args: args})
 		c.ops = append(c.ops, op)
 	}
-	c.batch.prepare()
-	c.node.turn(func(m *machine) { m.submit(c.batch) })
+	c.batch.Prepare()
+	c.node.turn(func(m *Machine) { m.Submit(c.batch) })
 }
 
 // collect takes the replies that have come.

@@ -10,43 +10,43 @@ import (
 	"redoubt/resp"
 )
 
-// effects is what one turn of the machine asks its runtime to do.
-type effects struct {
-	writes     []raft.Write
-	sends      []raft.Message
-	apply      []applyItem
-	snapshotTo []raft.NodeID
-	compact    uint64 // the log may drop entries up to here
+// Effects is what one turn of the machine asks its runtime to do.
+type Effects struct {
+	Writes     []raft.Write
+	Sends      []raft.Message
+	Apply      []ApplyItem
+	SnapshotTo []raft.NodeID
+	Compact    uint64 // the log may drop entries up to here
 }
 
-// applyItem is one step of the applier. Exactly one of the first five is set.
-type applyItem struct {
-	entry    raft.Entry         // Index 0: not an entry
-	reads    []*Batch           // serve them now
-	snapshot *raft.SnapshotMeta // begin a snapshot of the state as it is now
-	install  *raft.SnapshotMeta // replace the state by this snapshot
-	ask      chan<- applied     // tell the state
-	batch    *Batch             // with entry: the batch that it came from, to be answered
-	run      uint64             // with snapshot: the number of the attempt
+// ApplyItem is one step of the applier. Exactly one of the first five is set.
+type ApplyItem struct {
+	Entry    raft.Entry         // Index 0: not an entry
+	Reads    []*Batch           // serve them now
+	Snapshot *raft.SnapshotMeta // begin a snapshot of the state as it is now
+	Install  *raft.SnapshotMeta // replace the state by this snapshot
+	ask      chan<- Applied     // tell the state
+	Batch    *Batch             // with entry: the batch that it came from, to be answered
+	Run      uint64             // with snapshot: the number of the attempt
 }
 
-// limits are the machine's settings.
-type limits struct {
-	databases     int
-	localReads    bool  // serve reads at once, from the state as it is here
-	timeoutMs     int64 // a batch is answered within this time, come what may
-	snapshotBytes int   // log bytes that make a new snapshot due
-	snapshotAgeMs int64 // or the age of the newest one, 0 = no limit
+// Limits are the machine's settings.
+type Limits struct {
+	Databases     int
+	LocalReads    bool  // serve reads at once, from the state as it is here
+	TimeoutMs     int64 // a batch is answered within this time, come what may
+	SnapshotBytes int   // log bytes that make a new snapshot due
+	SnapshotAgeMs int64 // or the age of the newest one, 0 = no limit
 }
 
-// machine holds the rules of the replica. It is driven by one event at a time,
+// Machine holds the rules of the replica. It is driven by one event at a time,
 // then flushed; it has no clock of its own: nowMs is set before each turn.
-type machine struct {
-	core   *raft.Core
-	limits limits
+type Machine struct {
+	Core   *raft.Core
+	limits Limits
 	boot   uint64 // names this process life in the origin of entries
 	rng    *rand.Rand
-	nowMs  int64 // wall clock
+	NowMs  int64 // wall clock
 
 	seq     uint64
 	pending map[uint64]*Batch // by seq: the entry may have been appended
@@ -71,7 +71,7 @@ type machine struct {
 	snapshot   snapshotState
 	diskFull   bool // clients' writes are refused
 	diskClosed bool // commands from the leader are refused too; elections still work, so reads do
-	fx         effects
+	fx         Effects
 }
 
 // forwards are this turn's proposals for the leader of term.
@@ -96,32 +96,32 @@ type clockStamp struct {
 	index uint64
 }
 
-// newMachine starts from the newest snapshot, which the keyspace was restored
+// NewMachine starts from the newest snapshot, which the keyspace was restored
 // from; its meta is empty when there is none.
-func newMachine(core *raft.Core, newest raft.SnapshotMeta, boot uint64, rng *rand.Rand, l limits) *machine {
-	return &machine{
-		core: core, limits: l, boot: boot, rng: rng,
+func NewMachine(core *raft.Core, newest raft.SnapshotMeta, boot uint64, nowMs int64, rng *rand.Rand, l Limits) *Machine {
+	return &Machine{
+		Core: core, limits: l, boot: boot, rng: rng, NowMs: nowMs,
 		pending:    map[uint64]*Batch{},
 		heard:      map[raft.NodeID]uint64{},
 		seen:       seen{seq: map[uint64]uint64{}},
 		reads:      reads{asked: map[uint64]*readGroup{}},
-		snapshot:   snapshotState{meta: newest, feeding: map[raft.NodeID]uint64{}},
+		snapshot:   snapshotState{meta: newest, madeMs: nowMs, feeding: map[raft.NodeID]uint64{}},
 		handed:     newest.Index,
 		handedTerm: newest.Term,
 		applied:    newest.Index,
 	}
 }
 
-// submit takes a batch from a connection.
-func (m *machine) submit(b *Batch) {
-	b.deadlineMs = m.nowMs + m.limits.timeoutMs
+// Submit takes a batch from a connection.
+func (m *Machine) Submit(b *Batch) {
+	b.deadlineMs = m.NowMs + m.limits.TimeoutMs
 	m.start(b)
 }
 
 // start sets a batch on its way, for the first time or again.
-func (m *machine) start(b *Batch) {
-	if b.entry == nil && m.limits.localReads {
-		m.fx.apply = append(m.fx.apply, applyItem{reads: []*Batch{b}})
+func (m *Machine) start(b *Batch) {
+	if b.entry == nil && m.limits.LocalReads {
+		m.fx.Apply = append(m.fx.Apply, ApplyItem{Reads: []*Batch{b}})
 		return
 	}
 	if b.entry == nil {
@@ -146,8 +146,8 @@ const maxEntryBytes = 60 << 20
 const maxForwardBytes = 1 << 20
 
 // propose gives the batch's entry to the leader, this node or another.
-func (m *machine) propose(b *Batch) {
-	leader, term := m.core.Leader()
+func (m *Machine) propose(b *Batch) {
+	leader, term := m.Core.Leader()
 	if leader == "" {
 		m.waiting = append(m.waiting, b)
 		return
@@ -158,7 +158,7 @@ func (m *machine) propose(b *Batch) {
 	}
 	m.seq++
 	fsm.SetOrigin(b.entry, fsm.Origin{Boot: m.boot, Seq: m.seq})
-	if leader == m.core.ID() {
+	if leader == m.Core.ID() {
 		if _, err := m.append(b.entry); err != nil {
 			m.waiting = append(m.waiting, b)
 			return
@@ -177,22 +177,22 @@ func (m *machine) propose(b *Batch) {
 
 // append stamps an entry with the leader's time and seed and puts it into the
 // log.
-func (m *machine) append(entry []byte) (uint64, error) {
-	_, term := m.core.Leader()
-	now := m.nowMs
+func (m *Machine) append(entry []byte) (uint64, error) {
+	_, term := m.Core.Leader()
+	now := m.NowMs
 	if m.stamp.term == term {
 		now = max(now, m.stamp.ms)
 	}
 	fsm.Stamp(entry, now, m.rng.Uint64())
-	index, err := m.core.Propose(entry)
+	index, err := m.Core.Propose(entry)
 	if err == nil {
 		m.stamp = clockStamp{term: term, ms: now, index: index}
 	}
 	return index, err
 }
 
-// receive takes a message from a peer.
-func (m *machine) receive(msg raft.Message) {
+// Receive takes a message from a peer.
+func (m *Machine) Receive(msg raft.Message) {
 	m.heard[msg.From] = m.ticks
 	switch msg.Type {
 	case raft.MsgForward:
@@ -205,7 +205,7 @@ func (m *machine) receive(msg raft.Message) {
 		}
 		return
 	case raft.MsgReadIndex:
-		if leader, term := m.core.Leader(); leader == m.core.ID() && term == msg.Term {
+		if leader, term := m.Core.Leader(); leader == m.Core.ID() && term == msg.Term {
 			msg.Index = max(msg.Index, m.clockIndex(msg.Force))
 		}
 	case raft.MsgAppend:
@@ -213,7 +213,7 @@ func (m *machine) receive(msg raft.Message) {
 			return // as if lost; the leader will send it again
 		}
 	}
-	m.core.Receive(msg)
+	m.Core.Receive(msg)
 }
 
 func isCommand(e raft.Entry) bool { return e.Type == raft.EntryCommand }
@@ -221,8 +221,8 @@ func isCommand(e raft.Entry) bool { return e.Type == raft.EntryCommand }
 // forwarded appends what a follower's clients want written, or says that it
 // surely was not appended. It keeps silent where it cannot know: then the
 // entries of a later term settle the proposal at the follower.
-func (m *machine) forwarded(msg raft.Message) {
-	leader, term := m.core.Leader()
+func (m *Machine) forwarded(msg raft.Message) {
+	leader, term := m.Core.Leader()
 	if msg.Term != term {
 		return
 	}
@@ -237,45 +237,45 @@ func (m *machine) forwarded(msg raft.Message) {
 			continue
 		}
 		m.seen.seq[o.Boot] = o.Seq
-		if leader == m.core.ID() && !m.diskFull && fsm.CheckEntry(e.Data, m.limits.databases) == nil {
+		if leader == m.Core.ID() && !m.diskFull && fsm.CheckEntry(e.Data, m.limits.Databases) == nil {
 			if _, err := m.append(e.Data); err == nil {
 				appended = true
 				continue
 			}
 		}
-		m.fx.sends = append(m.fx.sends, raft.Message{
-			Type: raft.MsgForwardReply, From: m.core.ID(), To: msg.From, ID: o.Seq, Reject: true,
+		m.fx.Sends = append(m.fx.Sends, raft.Message{
+			Type: raft.MsgForwardReply, From: m.Core.ID(), To: msg.From, ID: o.Seq, Reject: true,
 		})
 	}
 	if appended {
-		m.core.NotifyCommit(msg.From)
+		m.Core.NotifyCommit(msg.From)
 	}
 }
 
-// wrote is told that write seq and all before it are durable.
-func (m *machine) wrote(seq uint64) {
+// Wrote is told that write seq and all before it are durable.
+func (m *Machine) Wrote(seq uint64) {
 	m.persisted = max(m.persisted, seq)
-	m.core.Persisted(seq)
+	m.Core.Persisted(seq)
 	kept := m.held[:0]
 	for _, s := range m.held {
 		if s.After > m.persisted {
 			kept = append(kept, s)
 			continue
 		}
-		m.fx.sends = append(m.fx.sends, s.Msg)
+		m.fx.Sends = append(m.fx.Sends, s.Msg)
 	}
 	clear(m.held[len(kept):])
 	m.held = kept
 }
 
-// flush ends a turn: it lets the core speak and gives out all effects.
-func (m *machine) flush() effects {
+// Flush ends a turn: it lets the core speak and gives out all effects.
+func (m *Machine) Flush() Effects {
 	m.retry()
 	m.startReads()
 	m.sendForwards()
-	out := m.core.Flush()
+	out := m.Core.Flush()
 	if out.Write != nil {
-		m.fx.writes = append(m.fx.writes, *out.Write)
+		m.fx.Writes = append(m.fx.Writes, *out.Write)
 	}
 	for _, s := range out.Sends {
 		if s.Msg.Type == raft.MsgReadIndex {
@@ -291,21 +291,21 @@ func (m *machine) flush() effects {
 	m.snapshotIfDue()
 	m.feed(out.SnapshotTo)
 	fx := m.fx
-	m.fx = effects{}
+	m.fx = Effects{}
 	return fx
 }
 
-func (m *machine) send(s raft.Send) {
+func (m *Machine) send(s raft.Send) {
 	if s.After > m.persisted {
 		m.held = append(m.held, s)
 		return
 	}
-	m.fx.sends = append(m.fx.sends, s.Msg)
+	m.fx.Sends = append(m.fx.Sends, s.Msg)
 }
 
 // retry proposes again what waits, once a leader is known.
-func (m *machine) retry() {
-	if leader, _ := m.core.Leader(); len(m.waiting) == 0 || leader == "" {
+func (m *Machine) retry() {
+	if leader, _ := m.Core.Leader(); len(m.waiting) == 0 || leader == "" {
 		return
 	}
 	waiting := m.waiting
@@ -315,10 +315,10 @@ func (m *machine) retry() {
 	}
 }
 
-func (m *machine) sendForwards() {
+func (m *Machine) sendForwards() {
 	f := m.forwards
 	m.forwards = forwards{}
-	if leader, term := m.core.Leader(); len(f.entries) == 0 || leader != f.leader || term != f.term {
+	if leader, term := m.Core.Leader(); len(f.entries) == 0 || leader != f.leader || term != f.term {
 		return
 	}
 	for rest := f.entries; len(rest) > 0; {
@@ -328,8 +328,8 @@ func (m *machine) sendForwards() {
 			n++
 		}
 		m.send(raft.Send{
-			After: m.core.TermSeq(),
-			Msg:   raft.Message{Type: raft.MsgForward, From: m.core.ID(), To: f.leader, Term: f.term, Entries: rest[:n:n]},
+			After: m.Core.TermSeq(),
+			Msg:   raft.Message{Type: raft.MsgForward, From: m.Core.ID(), To: f.leader, Term: f.term, Entries: rest[:n:n]},
 		})
 		rest = rest[n:]
 	}
@@ -337,16 +337,16 @@ func (m *machine) sendForwards() {
 
 // handOver gives committed entries to the applier, each with the batch it came
 // from, and settles the proposals that a new term has overtaken.
-func (m *machine) handOver(committed []raft.Entry) {
+func (m *Machine) handOver(committed []raft.Entry) {
 	for _, e := range committed {
-		item := applyItem{entry: e}
+		item := ApplyItem{Entry: e}
 		if e.Type == raft.EntryCommand {
 			if o, ok := fsm.EntryOrigin(e.Data); ok && o.Boot == m.boot {
-				item.batch = m.pending[o.Seq]
+				item.Batch = m.pending[o.Seq]
 				delete(m.pending, o.Seq)
 			}
 		}
-		m.fx.apply = append(m.fx.apply, item)
+		m.fx.Apply = append(m.fx.Apply, item)
 		m.handed = e.Index
 		m.snapshot.bytesSince += len(e.Data) + entryOverheadBytes
 		if e.Term > m.handedTerm {
@@ -358,7 +358,7 @@ func (m *machine) handOver(committed []raft.Entry) {
 
 // overtaken: an entry of this term is committed, so what was proposed in an
 // earlier one and is not committed by now never will be.
-func (m *machine) overtaken(term uint64) {
+func (m *Machine) overtaken(term uint64) {
 	for _, seq := range sortedKeys(m.pending) {
 		if b := m.pending[seq]; b.term < term {
 			delete(m.pending, seq)
@@ -368,10 +368,10 @@ func (m *machine) overtaken(term uint64) {
 }
 
 // expire answers every batch whose time is up.
-func (m *machine) expire() {
+func (m *Machine) expire() {
 	kept := m.waiting[:0]
 	for _, b := range m.waiting {
-		if m.nowMs < b.deadlineMs {
+		if m.NowMs < b.deadlineMs {
 			kept = append(kept, b)
 			continue
 		}
@@ -380,16 +380,16 @@ func (m *machine) expire() {
 	clear(m.waiting[len(kept):])
 	m.waiting = kept
 	for _, seq := range sortedKeys(m.pending) {
-		if b := m.pending[seq]; m.nowMs >= b.deadlineMs {
+		if b := m.pending[seq]; m.NowMs >= b.deadlineMs {
 			delete(m.pending, seq)
 			b.uncertain("no majority confirmed the write in time")
 		}
 	}
-	m.reads.expire(m.nowMs)
+	m.reads.expire(m.NowMs)
 }
 
-// stop answers everything that is still open; the node ends.
-func (m *machine) stop() {
+// Stop answers everything that is still open; the node ends.
+func (m *Machine) Stop() {
 	for _, seq := range sortedKeys(m.pending) {
 		m.pending[seq].uncertain("the node is stopping")
 	}
@@ -403,13 +403,13 @@ func (m *machine) stop() {
 
 // contactTicks is the time since this node last heard from the leader or, on
 // the leader, from a majority.
-func (m *machine) contactTicks() uint64 {
-	leader, _ := m.core.Leader()
-	if leader != m.core.ID() {
+func (m *Machine) contactTicks() uint64 {
+	leader, _ := m.Core.Leader()
+	if leader != m.Core.ID() {
 		return m.ticks - m.heard[leader] // without a leader: since the start
 	}
 	var ages []uint64
-	for _, p := range m.core.Status().Peers {
+	for _, p := range m.Core.Status().Peers {
 		ages = append(ages, m.ticks-m.heard[p.ID])
 	}
 	if len(ages) == 0 {

@@ -33,7 +33,7 @@ type reads struct {
 }
 
 // startReads asks the core to confirm this turn's reads, all in one.
-func (m *machine) startReads() {
+func (m *Machine) startReads() {
 	if len(m.reads.queue) == 0 {
 		return
 	}
@@ -43,12 +43,12 @@ func (m *machine) startReads() {
 	}
 	m.reads.queue = nil
 	minIndex := uint64(0)
-	if leader, _ := m.core.Leader(); leader == m.core.ID() {
+	if leader, _ := m.Core.Leader(); leader == m.Core.ID() {
 		minIndex = m.clockIndex(g.needsClock)
 	}
 	m.reads.id++
 	m.reads.asked[m.reads.id] = g
-	if err := m.core.Read(m.reads.id, minIndex); err != nil {
+	if err := m.Core.Read(m.reads.id, minIndex); err != nil {
 		delete(m.reads.asked, m.reads.id)
 		m.waiting = append(m.waiting, g.batches...)
 	}
@@ -62,17 +62,17 @@ func (r *reads) wantClock(id uint64) bool {
 // clockIndex returns the index that a read has to wait for so that it sees the
 // time: it appends a tick when the log's time is too old, because a key has
 // fallen due since or because the reply shows the time.
-func (m *machine) clockIndex(needsClock bool) uint64 {
+func (m *Machine) clockIndex(needsClock bool) uint64 {
 	var wanted int64
 	switch {
 	case needsClock:
-		wanted = m.nowMs - clockSlackMs
-	case m.expiryMs != 0 && m.expiryMs <= m.nowMs:
+		wanted = m.NowMs - clockSlackMs
+	case m.expiryMs != 0 && m.expiryMs <= m.NowMs:
 		wanted = m.expiryMs
 	default:
 		return 0
 	}
-	_, term := m.core.Leader()
+	_, term := m.Core.Leader()
 	if m.stamp.term != term || m.stamp.ms < wanted {
 		m.tickClock()
 	}
@@ -84,7 +84,7 @@ func (m *machine) clockIndex(needsClock bool) uint64 {
 
 // tickClock appends an entry that only carries the time. When the core takes no
 // proposals just now, or the disk is full, the old time stands.
-func (m *machine) tickClock() {
+func (m *Machine) tickClock() {
 	if m.diskFull {
 		return
 	}
@@ -92,7 +92,7 @@ func (m *machine) tickClock() {
 }
 
 // confirmed takes the core's answers to reads.
-func (m *machine) confirmed(states []raft.ReadState, failed []uint64) {
+func (m *Machine) confirmed(states []raft.ReadState, failed []uint64) {
 	for _, id := range failed {
 		if g := m.reads.asked[id]; g != nil {
 			delete(m.reads.asked, id)
@@ -111,7 +111,7 @@ func (m *machine) confirmed(states []raft.ReadState, failed []uint64) {
 			kept = append(kept, r)
 			continue
 		}
-		m.fx.apply = append(m.fx.apply, applyItem{reads: r.batches})
+		m.fx.Apply = append(m.fx.Apply, ApplyItem{Reads: r.batches})
 	}
 	clear(m.reads.confirmed[len(kept):])
 	m.reads.confirmed = kept

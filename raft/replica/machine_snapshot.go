@@ -31,9 +31,9 @@ type snapshotState struct {
 	feeding map[raft.NodeID]uint64
 }
 
-// tick is called once for each tick of the core.
-func (m *machine) tick() {
-	m.core.Tick()
+// Tick is called once for each Tick of the core.
+func (m *Machine) Tick() {
+	m.Core.Tick()
 	m.ticks++
 	if m.ticks%expireEveryTicks == 0 {
 		m.expire()
@@ -46,9 +46,9 @@ func (m *machine) tick() {
 
 // expireKeys has the leader move the log's time on when a key is due. Entries
 // remove a bounded number of due keys each, so one tick may not be enough.
-func (m *machine) expireKeys() {
-	leader, term := m.core.Leader()
-	if leader != m.core.ID() || m.expiryMs == 0 || m.expiryMs > m.nowMs {
+func (m *Machine) expireKeys() {
+	leader, term := m.Core.Leader()
+	if leader != m.Core.ID() || m.expiryMs == 0 || m.expiryMs > m.NowMs {
 		return
 	}
 	if m.stamp.term != term || m.stamp.ms < m.expiryMs || m.applied >= m.stamp.index {
@@ -56,12 +56,12 @@ func (m *machine) expireKeys() {
 	}
 }
 
-// appliedTo is told how far the applier has come and when the next key is due.
-func (m *machine) appliedTo(index uint64, expiryMs int64, newest checkpoint) {
-	m.applied = index
-	m.expiryMs = expiryMs
-	m.core.Applied(index)
-	m.claim(newest)
+// AppliedTo is told how far the applier has come and when the next key is due.
+func (m *Machine) AppliedTo(a Applied) {
+	m.applied = a.Index
+	m.expiryMs = a.ExpiryMs
+	m.Core.Applied(a.Index)
+	m.claim(a.Newest)
 }
 
 // closedFraction of the space that should be free is where a follower refuses
@@ -70,9 +70,9 @@ func (m *machine) appliedTo(index uint64, expiryMs int64, newest checkpoint) {
 // should have stopped the writes long before.
 const closedFraction = 16
 
-// disk is told how much space is free and how much should be. Below it clients'
+// Disk is told how much space is free and how much should be. Below it clients'
 // writes are refused, and a snapshot is made so that the log can be cut.
-func (m *machine) disk(free, minFree uint64) {
+func (m *Machine) Disk(free, minFree uint64) {
 	full := free < minFree
 	if full && !m.diskFull {
 		m.snapshot.wanted = true
@@ -81,37 +81,37 @@ func (m *machine) disk(free, minFree uint64) {
 }
 
 // snapshotIfDue asks the applier for a snapshot of everything handed over.
-func (m *machine) snapshotIfDue() {
+func (m *Machine) snapshotIfDue() {
 	s := &m.snapshot
 	if s.running || m.handed <= s.meta.Index {
 		return
 	}
-	old := m.limits.snapshotAgeMs > 0 && m.nowMs-s.madeMs >= m.limits.snapshotAgeMs
-	if !s.wanted && !old && s.bytesSince < m.limits.snapshotBytes {
+	old := m.limits.SnapshotAgeMs > 0 && m.NowMs-s.madeMs >= m.limits.SnapshotAgeMs
+	if !s.wanted && !old && s.bytesSince < m.limits.SnapshotBytes {
 		return
 	}
 	s.running, s.wanted, s.bytesSince = true, false, 0
 	s.run++
-	meta := raft.SnapshotMeta{Index: m.handed, Term: m.handedTerm, Config: m.core.ConfigAt(m.handed)}
-	m.fx.apply = append(m.fx.apply, applyItem{snapshot: &meta, run: s.run})
+	meta := raft.SnapshotMeta{Index: m.handed, Term: m.handedTerm, Config: m.Core.ConfigAt(m.handed)}
+	m.fx.Apply = append(m.fx.Apply, ApplyItem{Snapshot: &meta, Run: s.run})
 }
 
 // feed notes which snapshot the follower is about to get.
-func (m *machine) feed(to []raft.NodeID) {
+func (m *Machine) feed(to []raft.NodeID) {
 	for _, id := range to {
 		m.snapshot.feeding[id] = m.snapshot.meta.Index
 	}
-	m.fx.snapshotTo = append(m.fx.snapshotTo, to...)
+	m.fx.SnapshotTo = append(m.fx.SnapshotTo, to...)
 }
 
-// snapshotDone is told that attempt run has ended; ok: its file is durable.
-func (m *machine) snapshotDone(run uint64, meta raft.SnapshotMeta, fileBytes int64, ok bool) {
+// SnapshotDone is told that attempt run has ended; ok: its file is durable.
+func (m *Machine) SnapshotDone(run uint64, meta raft.SnapshotMeta, fileBytes int64, ok bool) {
 	s := &m.snapshot
 	if run != s.run {
 		return // overtaken by an installed snapshot
 	}
 	s.running = false
-	s.madeMs = m.nowMs
+	s.madeMs = m.NowMs
 	if !ok {
 		return
 	}
@@ -121,29 +121,29 @@ func (m *machine) snapshotDone(run uint64, meta raft.SnapshotMeta, fileBytes int
 
 // compactLog cuts the log behind the newest snapshot, but not under a follower
 // that still needs it.
-func (m *machine) compactLog() {
+func (m *Machine) compactLog() {
 	snap := m.snapshot.meta
 	if snap.Index == 0 {
 		return
 	}
 	upTo := snap.Index
-	logBytes := m.core.LogBytes()
-	for _, p := range m.core.Status().Peers {
+	logBytes := m.Core.LogBytes()
+	for _, p := range m.Core.Status().Peers {
 		switch {
-		case p.State == raft.StateSnapshot && logBytes < feedingKeepFactor*m.limits.snapshotBytes:
+		case p.State == raft.StateSnapshot && logBytes < feedingKeepFactor*m.limits.SnapshotBytes:
 			upTo = min(upTo, max(p.Match, m.snapshot.feeding[p.ID]))
-		case p.State != raft.StateSnapshot && p.Active && logBytes < laggingKeepFactor*m.limits.snapshotBytes:
+		case p.State != raft.StateSnapshot && p.Active && logBytes < laggingKeepFactor*m.limits.SnapshotBytes:
 			upTo = min(upTo, p.Match)
 		}
 	}
-	if cut := m.core.Compact(snap, upTo); cut > m.fx.compact {
-		m.fx.compact = cut
+	if cut := m.Core.Compact(snap, upTo); cut > m.fx.Compact {
+		m.fx.Compact = cut
 	}
 }
 
 // install replaces the state by a snapshot from the leader. Whether the entries
 // it jumps over held batches of ours cannot be told.
-func (m *machine) install(meta raft.SnapshotMeta) {
+func (m *Machine) install(meta raft.SnapshotMeta) {
 	for _, seq := range sortedKeys(m.pending) {
 		m.pending[seq].uncertain("the node was brought up to date by a snapshot")
 	}
@@ -151,6 +151,6 @@ func (m *machine) install(meta raft.SnapshotMeta) {
 	m.handed, m.handedTerm = meta.Index, meta.Term
 	s := &m.snapshot
 	s.run++
-	s.running, s.meta, s.madeMs, s.bytesSince = false, meta, m.nowMs, 0
-	m.fx.apply = append(m.fx.apply, applyItem{install: &meta})
+	s.running, s.meta, s.madeMs, s.bytesSince = false, meta, m.NowMs, 0
+	m.fx.Apply = append(m.fx.Apply, ApplyItem{Install: &meta})
 }

@@ -60,13 +60,14 @@ type Node struct {
 	log     *slog.Logger
 	metrics *metrics.Metrics
 
-	machine   *machine // of the loop
+	machine   *Machine // of the loop
 	wal       *wal.Log // of the logger
 	inbox     *queue[event]
 	writes    *queue[logItem]
-	applies   *queue[applyItem]
+	applies   *queue[ApplyItem]
 	transport *peer.Transport
-	waiters   []waiter // of the loop
+	waiters   []waiter     // of the loop
+	running   *snapshotRun // of the applier's goroutine
 	leader    leaderHint
 
 	members atomic.Pointer[raft.Configuration]
@@ -83,22 +84,20 @@ type Node struct {
 
 // event is anything that happens to the machine.
 type event struct {
-	kind     eventKind
-	batch    *Batch
-	msg      raft.Message
-	peer     raft.NodeID
-	seq      uint64 // evWrote
-	index    uint64 // evApplied
-	expiryMs int64  // evApplied
-	newest   checkpoint
-	run      uint64 // evSnapshotDone
-	meta     raft.SnapshotMeta
-	file     wal.SnapshotFile
-	ok       bool
-	free     uint64 // evDisk
-	waiter   waiter
-	status   chan<- Status
-	result   chan<- error
+	kind    eventKind
+	batch   *Batch
+	msg     raft.Message
+	peer    raft.NodeID
+	seq     uint64 // evWrote
+	applied Applied
+	run     uint64 // evSnapshotDone
+	meta    raft.SnapshotMeta
+	file    wal.SnapshotFile
+	ok      bool
+	free    uint64 // evDisk
+	waiter  waiter
+	status  chan<- Status
+	result  chan<- error
 }
 
 type eventKind uint8
@@ -139,7 +138,7 @@ func Open(c Config) (*Node, error) {
 	}
 	n := &Node{
 		config: c, log: c.Log, metrics: c.Metrics, wal: log,
-		inbox: newQueue[event](), writes: newQueue[logItem](), applies: newQueue[applyItem](),
+		inbox: newQueue[event](), writes: newQueue[logItem](), applies: newQueue[ApplyItem](),
 		quit: make(chan struct{}), dead: make(chan struct{}),
 	}
 	n.machine = n.newMachine(rec)
@@ -148,7 +147,7 @@ func Open(c Config) (*Node, error) {
 	return n, nil
 }
 
-func (n *Node) newMachine(rec wal.Recovered) *machine {
+func (n *Node) newMachine(rec wal.Recovered) *Machine {
 	c := n.config
 	rng := newRand(c.Seed)
 	core := raft.New(raft.Config{
@@ -157,13 +156,10 @@ func (n *Node) newMachine(rec wal.Recovered) *machine {
 		MaxAppendBytes: maxAppendBytes, MaxInflightBytes: maxInflightBytes, MaxUncommittedBytes: maxUncommittedBytes,
 		DiskStallTicks: diskStallTicks, Rand: newRand(rng.Uint64()),
 	}, raft.State{HardState: rec.HardState, Snapshot: rec.Snapshot, Entries: rec.Entries})
-	m := newMachine(core, rec.Snapshot, rng.Uint64(), rng, limits{
-		timeoutMs: c.CommandTimeout.Milliseconds(), localReads: c.LocalReads, databases: c.Store.Databases,
-		snapshotBytes: c.SnapshotBytes, snapshotAgeMs: c.SnapshotInterval.Milliseconds(),
+	return NewMachine(core, rec.Snapshot, rng.Uint64(), time.Now().UnixMilli(), rng, Limits{
+		TimeoutMs: c.CommandTimeout.Milliseconds(), LocalReads: c.LocalReads, Databases: c.Store.Databases,
+		SnapshotBytes: c.SnapshotBytes, SnapshotAgeMs: c.SnapshotInterval.Milliseconds(),
 	})
-	m.nowMs = time.Now().UnixMilli()
-	m.snapshot.madeMs = m.nowMs
-	return m
 }
 
 func (n *Node) start(store *fsm.Store) {
@@ -186,21 +182,8 @@ func (n *Node) start(store *fsm.Store) {
 	})
 	n.transport.SetMembers(n.others())
 	n.transport.Start()
-	a := &applier{
-		store: store, index: n.machine.handed, queue: n.applies, post: func(e event) { n.inbox.push(e) },
-		load: func(m raft.SnapshotMeta) (*fsm.Store, error) {
-			began := time.Now()
-			s, err := loadSnapshot(c.DataDir, m, c.Store)
-			n.metrics.Snapshot.Observe(metrics.SnapshotRestore, time.Since(began).Seconds(), err)
-			return s, err
-		},
-		start: n.startSnapshot, watch: n.watchApplier, raft: n.metrics.Raft,
-	}
-	n.wg.Go(func() {
-		if err := a.run(n.quit); err != nil {
-			n.fence(err)
-		}
-	})
+	a := n.newApplier(store)
+	n.wg.Go(func() { n.runApplier(a) })
 	n.wg.Go(n.runLogger)
 	n.wg.Go(n.watchDisk)
 	n.wg.Go(n.run)
@@ -214,10 +197,10 @@ func (n *Node) run() {
 		ticked := false
 		select {
 		case <-n.quit:
-			n.machine.nowMs = time.Now().UnixMilli()
+			n.machine.NowMs = time.Now().UnixMilli()
 			if n.Err() == nil {
 				n.handle(n.inbox.take())
-				n.machine.stop()
+				n.machine.Stop()
 			}
 			close(n.dead)
 			return
@@ -225,12 +208,12 @@ func (n *Node) run() {
 			ticked = true
 		case <-n.inbox.ready:
 		}
-		n.machine.nowMs = time.Now().UnixMilli()
+		n.machine.NowMs = time.Now().UnixMilli()
 		n.handle(n.inbox.take())
 		if ticked {
-			n.machine.tick()
+			n.machine.Tick()
 		}
-		n.perform(n.machine.flush())
+		n.perform(n.machine.Flush())
 		n.afterTurn(ticked)
 	}
 }
@@ -240,56 +223,56 @@ func (n *Node) handle(events []event) {
 	for i := range events {
 		switch e := &events[i]; e.kind {
 		case evBatch:
-			m.submit(e.batch)
+			m.Submit(e.batch)
 		case evMessage:
-			m.receive(e.msg)
+			m.Receive(e.msg)
 		case evLinkDown:
-			m.core.PeerDown(e.peer)
+			m.Core.PeerDown(e.peer)
 		case evWrote:
-			m.wrote(e.seq)
+			m.Wrote(e.seq)
 		case evApplied:
-			m.appliedTo(e.index, e.expiryMs, e.newest)
+			m.AppliedTo(e.applied)
 		case evSnapshotDone:
-			m.snapshotDone(e.run, e.meta, e.file.Size, e.ok)
+			m.SnapshotDone(e.run, e.meta, e.file.Size, e.ok)
 		case evSnapshotSent:
-			m.core.SnapshotSent(e.peer, e.ok)
+			m.Core.SnapshotSent(e.peer, e.ok)
 		case evSnapshotWanted:
 			m.snapshot.wanted = true
 		case evDisk:
-			m.disk(e.free, n.config.MinFreeBytes)
+			m.Disk(e.free, n.config.MinFreeBytes)
 		case evWaiter:
 			n.waiters = append(n.waiters, e.waiter)
 		case evStatus:
 			e.status <- n.status()
 		case evTransfer:
-			e.result <- m.core.TransferLeadership(e.peer)
+			e.result <- m.Core.TransferLeadership(e.peer)
 		}
 	}
 }
 
 // perform hands the effects of a turn to those who carry them out. Nothing here
 // waits.
-func (n *Node) perform(fx effects) {
-	for _, msg := range fx.sends {
+func (n *Node) perform(fx Effects) {
+	for _, msg := range fx.Sends {
 		n.transport.Send(msg)
 	}
-	for i := range fx.writes {
-		n.writes.push(logItem{write: fx.writes[i]})
+	for i := range fx.Writes {
+		n.writes.push(logItem{write: fx.Writes[i]})
 	}
-	if fx.compact > 0 {
-		n.writes.push(logItem{compact: fx.compact})
+	if fx.Compact > 0 {
+		n.writes.push(logItem{compact: fx.Compact})
 	}
-	if len(fx.apply) > 0 {
-		n.applies.push(fx.apply...)
+	if len(fx.Apply) > 0 {
+		n.applies.push(fx.Apply...)
 	}
-	for _, id := range fx.snapshotTo {
+	for _, id := range fx.SnapshotTo {
 		n.sendSnapshot(id)
 	}
 }
 
 // afterTurn tells the world what has changed.
 func (n *Node) afterTurn(ticked bool) {
-	core := n.machine.core
+	core := n.machine.Core
 	id, term := core.Leader()
 	changed := n.leader != leaderHint{id, term}
 	if changed {
@@ -351,11 +334,22 @@ func (n *Node) Close() error {
 	return errors.Join(n.Err(), n.wal.Close())
 }
 
-// Submit hands a batch over. The reply is there when b.Wait returns nil.
-func (n *Node) Submit(b *Batch) {
-	b.dead = n.dead
-	b.prepare()
+// Execute has the cluster execute a batch. Its replies are there when it returns
+// nil; after an error the node has stopped without an answer, and the batch must
+// not be used again.
+func (n *Node) Execute(b *Batch) error {
+	b.began = time.Now()
+	b.Prepare()
 	n.inbox.push(event{kind: evBatch, batch: b})
+	select {
+	case <-b.done:
+		return nil
+	case <-n.dead:
+	}
+	if b.Answered() { // it may have been the last thing that the node did
+		return nil
+	}
+	return errStopped
 }
 
 // Transfer moves the leadership to a voter, "" meaning the one that is most up

@@ -116,8 +116,7 @@ func (g *group) do(i int, lines ...string) string {
 		}
 		b.Commands = append(b.Commands, fsm.Command{Proto: 2, Spec: spec, Args: args})
 	}
-	g.nodes[i].Submit(b)
-	if err := b.Wait(); err != nil {
+	if err := g.nodes[i].Execute(b); err != nil {
 		g.t.Fatal(err)
 	}
 	return string(b.Reply)
@@ -254,8 +253,7 @@ func TestTooLargeTransactionIsRefused(t *testing.T) {
 	}
 	b := NewBatch()
 	b.Commands = append(b.Commands, fsm.Command{Proto: 2, Exec: exec})
-	g.nodes[0].Submit(b)
-	if err := b.Wait(); err != nil || !strings.HasPrefix(string(b.Reply), "-ERR The transaction is too large") {
+	if err := g.nodes[0].Execute(b); err != nil || !strings.HasPrefix(string(b.Reply), "-ERR The transaction is too large") {
 		t.Fatalf("replied %.100q, %v", b.Reply, err)
 	}
 	g.want(0, "+OK\r\n", "SET a 1")

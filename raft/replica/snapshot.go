@@ -127,7 +127,7 @@ func (n *Node) sendSnapshot(to raft.NodeID) {
 		n.metrics.Snapshot.Observe(metrics.SnapshotSend, time.Since(began).Seconds(), err)
 		n.inbox.push(event{kind: evSnapshotSent, peer: to, ok: ok})
 	}
-	core := n.machine.core
+	core := n.machine.Core
 	_, term := core.Leader()
 	meta := n.machine.snapshot.meta
 	msg := raft.Message{

@@ -42,7 +42,7 @@ const readyLag = 10_000
 func (n *Node) status() Status {
 	m := n.machine
 	s := Status{
-		Status:          m.core.Status(),
+		Status:          m.Core.Status(),
 		ClusterID:       n.config.Identity.ClusterID,
 		Incarnation:     n.config.Identity.Incarnation,
 		SnapshotIndex:   m.snapshot.meta.Index,
@@ -113,9 +113,6 @@ func (n *Node) verify(id raft.NodeID, incarnation uint64) error {
 // Recent returns the status as of the last tick. It costs nothing.
 func (n *Node) Recent() *Status { return n.recent.Load() }
 
-// watchApplier notes what the applier told.
-func (n *Node) watchApplier(a applied) { n.memory.Store(a.memory) }
-
 // MemoryBytes estimates what the keyspace holds.
 func (n *Node) MemoryBytes() int64 { return n.memory.Load() }
 
@@ -129,11 +126,11 @@ func (n *Node) Status() Status {
 	case s = <-fromLoop:
 	case <-n.dead:
 	}
-	fromApplier := make(chan applied, 1)
-	n.applies.push(applyItem{ask: fromApplier})
+	fromApplier := make(chan Applied, 1)
+	n.applies.push(ApplyItem{ask: fromApplier})
 	select {
 	case a := <-fromApplier:
-		s.StateHash, s.StateHashIndex, s.Store = a.hash, a.index, a.stats
+		s.StateHash, s.StateHashIndex, s.Store = a.Hash, a.Index, a.stats
 	case <-n.dead:
 	}
 	s.WAL, s.Links = n.wal.Stats(), n.transport.Peers()

@@ -41,12 +41,12 @@ type simNode struct {
 	up      bool
 	lives   uint64
 	disk    disk
-	machine *machine
-	applier *applier
+	machine *Machine
+	applier *Applier
 	writes  []raft.Write
-	applies []applyItem
-	events  []event
-	writing *snapshotRun // the running snapshot and what it has so far
+	applies []ApplyItem
+	applied []Applied
+	writing bool // a snapshot runs; what it has so far:
 	run     uint64
 	meta    raft.SnapshotMeta
 	bytes   []byte
@@ -73,31 +73,28 @@ func (n *simNode) start() {
 	w := n.w
 	n.lives++
 	n.up = true
-	n.writes, n.applies, n.events, n.writing = nil, nil, nil, nil
+	n.writes, n.applies, n.applied, n.writing = nil, nil, nil, false
 	d := &n.disk
 	core := raft.New(raft.Config{
 		ID: n.id, Incarnation: uint64(n.id[1]), ElectionTicks: 15, HeartbeatTicks: 3,
 		MaxAppendBytes: 512, MaxInflightBytes: 4096, MaxUncommittedBytes: 8192,
 		Rand: rand.New(rand.NewPCG(w.rng.Uint64(), 2)),
 	}, raft.State{HardState: d.hard, Snapshot: d.snapshot, Entries: d.after(d.snapshot.Index)})
-	n.machine = newMachine(core, d.snapshot, w.rng.Uint64(), rand.New(rand.NewPCG(w.rng.Uint64(), 3)),
-		limits{databases: 1, timeoutMs: 2000, snapshotBytes: 4000})
-	n.machine.nowMs = w.nowMs
+	n.machine = NewMachine(core, d.snapshot, w.rng.Uint64(), w.nowMs, rand.New(rand.NewPCG(w.rng.Uint64(), 3)),
+		Limits{Databases: 1, TimeoutMs: 2000, SnapshotBytes: 4000})
 	store := fsm.New(w.fsm)
 	if d.snapshot.Index > 0 {
 		store = n.load()
 	}
-	n.applier = &applier{
-		store: store, index: d.snapshot.Index, raft: w.metrics.Raft,
-		post:  func(e event) { n.events = append(n.events, e) },
-		watch: func(applied) {},
-		load:  func(raft.SnapshotMeta) (*fsm.Store, error) { return n.load(), nil },
-		start: func(run uint64, meta raft.SnapshotMeta) *snapshotRun {
-			n.writing = &snapshotRun{pieces: make(chan snapshotPiece, 1)}
-			n.run, n.meta, n.bytes = run, meta, nil
-			return n.writing
+	n.applier = NewApplier(store, d.snapshot.Index, ApplierHooks{
+		Applied:  func(a Applied) { n.applied = append(n.applied, a) },
+		Answered: func(*Batch) {},
+		Load:     func(raft.SnapshotMeta) (*fsm.Store, error) { return n.load(), nil },
+		Start: func(run uint64, meta raft.SnapshotMeta) {
+			n.writing, n.run, n.meta, n.bytes = true, run, meta, nil
 		},
-	}
+		Drop: func() { n.writing = false },
+	})
 }
 
 func (n *simNode) load() *fsm.Store {
@@ -160,21 +157,21 @@ func (w *world) step() {
 	case k < 60:
 		w.nowMs += int64(w.rng.IntN(3))
 		if n.up {
-			n.turn(func(m *machine) { m.tick() })
+			n.turn(func(m *Machine) { m.Tick() })
 		}
 	case k < 75:
 		if n.up && len(n.writes) > 0 {
 			count := 1 + w.rng.IntN(len(n.writes))
 			seq := n.writes[count-1].Seq
 			n.sync(count)
-			n.turn(func(m *machine) { m.wrote(seq) })
+			n.turn(func(m *Machine) { m.Wrote(seq) })
 		}
 	case k < 95:
 		if n.up {
 			n.apply()
 		}
 	default:
-		if n.up && n.writing != nil {
+		if n.up && n.writing {
 			n.piece()
 		}
 	}
@@ -185,7 +182,7 @@ func (w *world) tickAll() {
 	w.nowMs += 10
 	for _, n := range w.nodes {
 		if n.up {
-			n.turn(func(m *machine) { m.tick() })
+			n.turn(func(m *Machine) { m.Tick() })
 		}
 	}
 }
@@ -229,30 +226,30 @@ func (n *simNode) receive(msg raft.Message) {
 			return
 		}
 	}
-	n.turn(func(m *machine) { m.receive(msg) })
+	n.turn(func(m *Machine) { m.Receive(msg) })
 }
 
 // turn is one turn of the loop.
-func (n *simNode) turn(event func(*machine)) {
-	n.machine.nowMs = n.w.nowMs
+func (n *simNode) turn(event func(*Machine)) {
+	n.machine.NowMs = n.w.nowMs
 	event(n.machine)
-	fx := n.machine.flush()
-	for _, msg := range fx.sends {
+	fx := n.machine.Flush()
+	for _, msg := range fx.Sends {
 		msg.Incarnation = uint64(n.id[1])
 		n.w.net = append(n.w.net, msg)
 	}
-	n.writes = append(n.writes, fx.writes...)
-	n.applies = append(n.applies, fx.apply...)
-	if fx.compact > 0 {
-		n.disk.entries = n.disk.after(min(fx.compact, n.disk.snapshot.Index))
+	n.writes = append(n.writes, fx.Writes...)
+	n.applies = append(n.applies, fx.Apply...)
+	if fx.Compact > 0 {
+		n.disk.entries = n.disk.after(min(fx.Compact, n.disk.snapshot.Index))
 	}
-	for _, to := range fx.snapshotTo {
+	for _, to := range fx.SnapshotTo {
 		meta := n.disk.snapshot
-		_, term := n.machine.core.Leader()
+		_, term := n.machine.Core.Leader()
 		n.w.net = append(n.w.net, raft.Message{
 			Type: raft.MsgSnapshot, From: n.id, To: to, Term: term, Incarnation: uint64(n.id[1]), Snapshot: &meta,
 		})
-		n.turn(func(m *machine) { m.core.SnapshotSent(to, n.w.rng.IntN(4) > 0) })
+		n.turn(func(m *Machine) { m.Core.SnapshotSent(to, n.w.rng.IntN(4) > 0) })
 	}
 }
 
@@ -263,30 +260,26 @@ func (n *simNode) apply() {
 	}
 	items = items[:1+n.w.rng.IntN(len(items))]
 	n.applies = n.applies[len(items):]
-	if err := n.applier.round(items); err != nil {
+	if err := n.applier.Round(items); err != nil {
 		n.w.t.Fatal(err)
 	}
-	events := n.events
-	n.events = nil
-	for _, e := range events {
-		n.turn(func(m *machine) { m.appliedTo(e.index, e.expiryMs, e.newest) })
+	told := n.applied
+	n.applied = nil
+	for _, a := range told {
+		n.turn(func(m *Machine) { m.AppliedTo(a) })
 	}
 }
 
 // piece moves the running snapshot on.
 func (n *simNode) piece() {
-	if n.applier.snap != n.writing {
-		n.writing = nil // given up
-		return
-	}
-	chunk, done := n.applier.store.SnapshotNext(nil, 100)
+	chunk, done := n.applier.SnapshotNext(100)
 	n.bytes = append(n.bytes, chunk...)
 	if !done {
 		return
 	}
-	n.applier.snap, n.writing = nil, nil
+	n.writing = false
 	if n.meta.Index > n.disk.snapshot.Index {
 		n.disk.snapshot, n.disk.state = n.meta, n.bytes
 	}
-	n.turn(func(m *machine) { m.snapshotDone(n.run, n.meta, int64(len(n.bytes)), true) })
+	n.turn(func(m *Machine) { m.SnapshotDone(n.run, n.meta, int64(len(n.bytes)), true) })
 }

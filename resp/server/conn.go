@@ -172,8 +172,7 @@ func (c *conn) flush() {
 // ends.
 func (c *conn) execute() bool {
 	b := c.batch
-	c.server.node.Submit(b)
-	if b.Wait() != nil {
+	if c.server.node.Execute(b) != nil {
 		c.failBatch()
 		return false
 	}

@@ -28,6 +28,7 @@ const testTimeout = 30 * time.Second
 // instance is a node with its server, on real sockets and a real disk.
 type instance struct {
 	*Server
+	replica  *replica.Node
 	addr     string
 	registry *prometheus.Registry
 	stopped  chan struct{} // closed by the SHUTDOWN command
@@ -98,6 +99,7 @@ func startInstance(t testing.TB, id wal.Identity, clients, peers net.Listener, e
 	if err != nil {
 		t.Fatal(err)
 	}
+	in.replica = node
 	in.Server = New(Config{
 		Node: node, Settings: NewSettings(v), Metrics: m.Server, Log: log,
 		Version: "test", Shutdown: func() { close(in.stopped) },
@@ -129,8 +131,7 @@ func (in *instance) awaitLeader(t testing.TB) {
 	args := [][]byte{[]byte("DBSIZE")}
 	b := replica.NewBatch()
 	b.Commands = append(b.Commands, fsm.Command{Proto: 2, Spec: fsm.Lookup(args[0]), Args: args})
-	in.node.Submit(b)
-	if err := b.Wait(); err != nil || string(b.Reply) != ":0\r\n" {
+	if err := in.node.Execute(b); err != nil || string(b.Reply) != ":0\r\n" {
 		t.Fatalf("no leader: %q, %v", b.Reply, err)
 	}
 }

@@ -17,9 +17,19 @@ import (
 	"redoubt/resp"
 )
 
+// Node is the replica that a Server serves: a *replica.Node, or the simulator's.
+type Node interface {
+	Execute(*replica.Batch) error
+	Status() replica.Status
+	Recent() *replica.Status
+	MemoryBytes() int64
+	TakeSnapshot(context.Context) error
+	AwaitAcked(ctx context.Context, index uint64, others int) int
+}
+
 // Config is what a Server needs. All fields but Shutdown must be set.
 type Config struct {
-	Node     *replica.Node
+	Node     Node
 	Settings *Settings
 	Metrics  *metrics.Server
 	Log      *slog.Logger
@@ -31,7 +41,7 @@ type Config struct {
 
 // Server serves clients on any number of listeners.
 type Server struct {
-	node     *replica.Node
+	node     Node
 	settings *Settings
 	metrics  *metrics.Server
 	log      *slog.Logger
@@ -157,38 +167,59 @@ func (s *Server) isClosing() bool {
 	}
 }
 
-// accept admits a connection or refuses it with the reason.
+// accept serves a connection, or refuses it with the reason.
 func (s *Server) accept(nc net.Conn) {
-	v := s.settings.load()
 	if tcp, ok := nc.(*net.TCPConn); ok {
-		keepAlive := net.KeepAliveConfig{Enable: v.KeepAliveSeconds > 0}
-		if keepAlive.Enable {
-			keepAlive.Idle = time.Duration(v.KeepAliveSeconds) * time.Second
-			keepAlive.Interval = keepAlive.Idle / 3
-			keepAlive.Count = 3
-		}
-		_ = tcp.SetKeepAliveConfig(keepAlive) // a broken socket will say so when it is read
+		s.keepAlive(tcp)
 	}
+	if c := s.admit(nc); c != nil {
+		go s.serve(c)
+	}
+}
+
+// ServeConn serves one connection in the goroutine of the caller.
+func (s *Server) ServeConn(nc net.Conn) {
+	if c := s.admit(nc); c != nil {
+		s.serve(c)
+	}
+}
+
+func (s *Server) serve(c *conn) {
+	defer s.work.Done()
+	defer s.unregister(c)
+	c.serve()
+}
+
+func (s *Server) keepAlive(tcp *net.TCPConn) {
+	seconds := s.settings.load().KeepAliveSeconds
+	keepAlive := net.KeepAliveConfig{Enable: seconds > 0}
+	if keepAlive.Enable {
+		keepAlive.Idle = time.Duration(seconds) * time.Second
+		keepAlive.Interval = keepAlive.Idle / 3
+		keepAlive.Count = 3
+	}
+	_ = tcp.SetKeepAliveConfig(keepAlive) // a broken socket will say so when it is read
+}
+
+// admit enters a connection into the list, or refuses it: nil.
+func (s *Server) admit(nc net.Conn) *conn {
+	v := s.settings.load()
 	if v.ProtectedMode && v.RequirePass == "" && !isLoopback(nc.RemoteAddr()) {
 		s.refuse(nc, metrics.RejectedAuth, resp.ErrProtectedMode)
-		return
+		return nil
 	}
 	c, ok := s.register(nc, v)
 	if !ok {
 		s.refuse(nc, metrics.RejectedMaxClients, resp.ErrMaxClients)
-		return
+		return nil
 	}
 	if c == nil { // shutting down
 		_ = nc.Close()
-		return
+		return nil
 	}
 	s.stats.connections.Add(1)
 	s.metrics.ConnectionsReceived.Inc()
-	go func() {
-		defer s.work.Done()
-		defer s.unregister(c)
-		c.serve()
-	}()
+	return c
 }
 
 // refuse says why and closes. The socket's send buffer is empty, so the write

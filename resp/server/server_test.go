@@ -283,7 +283,7 @@ func TestWatchSurvivesALeaderChange(t *testing.T) {
 			if in.node.Status().Role == raft.Leader {
 				ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 				defer cancel()
-				if err := in.node.Transfer(ctx, ""); err != nil {
+				if err := in.replica.Transfer(ctx, ""); err != nil {
 					t.Logf("transfer: %v", err)
 				}
 				return
