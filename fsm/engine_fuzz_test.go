@@ -48,24 +48,17 @@ func decodeAll(t *testing.T, entry []byte) (cmds []Command, ok bool) {
 		return nil, false
 	}
 	for {
-		more, err := r.next()
+		var c Command
+		more, err := r.next(&c)
 		if err != nil {
 			return nil, false
 		}
 		if !more {
 			return cmds, true
 		}
-		c := r.command
 		if c.Class() != Write {
 			t.Fatal("a command that does not write")
 		}
-		if c.Exec != nil {
-			c.Exec = &Exec{
-				Watches:  append([]Watch(nil), r.exec.Watches...),
-				Commands: append([]Command(nil), r.exec.Commands...),
-			}
-		}
-		r.args = nil // leave the arguments alone
 		cmds = append(cmds, c)
 	}
 }

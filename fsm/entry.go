@@ -107,17 +107,14 @@ var (
 	errEntryNoWrite  = errors.New("entry with a command that does not write")
 )
 
-// entryReader decodes the commands of an entry one after the other into memory
-// that it uses again; they point into the entry.
+// entryReader decodes the commands of an entry one after the other; they point
+// into the entry.
 type entryReader struct {
 	timeMs    int64
 	seed      uint64
 	rest      []byte
 	databases int
-
-	command Command // the one that next decoded
-	exec    Exec
-	args    [][]byte // all arguments of command
+	args      [][]byte // of the commands since forget
 }
 
 func (r *entryReader) reset(entry []byte, databases int) error {
@@ -134,15 +131,19 @@ func (r *entryReader) reset(entry []byte, databases int) error {
 	return nil
 }
 
-// maxIdleArgs bounds what an entryReader keeps from one command to the next.
+// maxIdleArgs bounds the memory that forget keeps.
 const maxIdleArgs = 64 << 10
 
-// next decodes a command; false at the end of the entry.
-func (r *entryReader) next() (bool, error) {
+// forget lets the commands to come use the memory of those before.
+func (r *entryReader) forget() {
 	if cap(r.args) > maxIdleArgs {
 		r.args = nil
 	}
 	r.args = r.args[:0]
+}
+
+// next decodes a command into c; false at the end of the entry.
+func (r *entryReader) next(c *Command) (bool, error) {
 	if len(r.rest) == 0 {
 		return false, nil
 	}
@@ -152,13 +153,13 @@ func (r *entryReader) next() (bool, error) {
 	}
 	switch tag {
 	case tagCommand:
-		err = r.single(&r.command)
+		err = r.single(c)
 	case tagExec:
-		err = r.transaction(&r.command)
+		err = r.transaction(c)
 	default:
 		err = errEntryTag
 	}
-	if err == nil && r.command.Class() != Write {
+	if err == nil && c.Class() != Write {
 		err = errEntryNoWrite
 	}
 	return err == nil, err
@@ -197,7 +198,7 @@ func (r *entryReader) single(c *Command) (err error) {
 }
 
 func (r *entryReader) transaction(c *Command) (err error) {
-	*c = Command{Exec: &r.exec}
+	*c = Command{Exec: &Exec{}}
 	if c.Proto, err = r.proto(); err != nil {
 		return err
 	}
@@ -205,7 +206,6 @@ func (r *entryReader) transaction(c *Command) (err error) {
 	if err != nil {
 		return err
 	}
-	r.exec.Watches = r.exec.Watches[:0]
 	for range n {
 		var w Watch
 		if w.DB, err = r.database(); err != nil {
@@ -219,18 +219,17 @@ func (r *entryReader) transaction(c *Command) (err error) {
 		}
 		w.Version = binary.LittleEndian.Uint64(r.rest)
 		r.rest = r.rest[8:]
-		r.exec.Watches = append(r.exec.Watches, w)
+		c.Exec.Watches = append(c.Exec.Watches, w)
 	}
 	if n, err = r.count(2); err != nil {
 		return err
 	}
-	r.exec.Commands = r.exec.Commands[:0]
 	for range n {
 		var queued Command
 		if err := r.queued(&queued); err != nil {
 			return err
 		}
-		r.exec.Commands = append(r.exec.Commands, queued)
+		c.Exec.Commands = append(c.Exec.Commands, queued)
 	}
 	return nil
 }
@@ -311,8 +310,10 @@ func CheckEntry(entry []byte, databases int) error {
 		return err
 	}
 	for {
-		if more, err := r.next(); !more {
+		var c Command
+		if more, err := r.next(&c); !more {
 			return err
 		}
+		r.forget()
 	}
 }

@@ -1,17 +1,22 @@
 package fsm
 
-import "redoubt/resp"
+import (
+	"unsafe"
+
+	"redoubt/resp"
+)
 
 // MaxReplyBytes bounds what a command that is logged replies, and what all
 // commands of a batch do: beyond it strings are left out. A batch whose replies
 // are longer is cut somewhere; its connection must be closed without them.
 const MaxReplyBytes = 512 << 20
 
-// execute runs one command and appends its reply. logged says that it comes from
+// execute runs one command and appends its reply. first is the place of its first
+// key, with hash 0 when that is not known. logged says that it comes from
 // the log: every node runs it, now and with the same seed. What does not must
 // not change the store. base is where in dst that begins which is bounded: for
 // logged commands their own reply, as that is what all nodes have in common.
-func (s *Store) execute(c *Command, seed *uint64, logged bool, base int, dst []byte) []byte {
+func (s *Store) execute(c *Command, first place, seed *uint64, logged bool, base int, dst []byte) []byte {
 	switch {
 	case c.Exec != nil:
 		return s.executeAll(c, seed, logged, base, dst)
@@ -23,6 +28,10 @@ func (s *Store) execute(c *Command, seed *uint64, logged bool, base int, dst []b
 	*k = call{
 		store: s, db: c.DB, proto: c.Proto, args: c.Args, spec: c.Spec,
 		now: s.now, index: s.index, seed: *seed, watched: c.Watched, base: base, out: dst,
+	}
+	if first.hash != 0 {
+		key := c.Args[c.Spec.FirstKey]
+		k.key, k.len, k.place = unsafe.SliceData(key), len(key), first
 	}
 	if logged && c.Spec.Class == Write {
 		k.version = s.nextVersion()
@@ -43,7 +52,7 @@ func (s *Store) executeAll(c *Command, seed *uint64, logged bool, base int, dst 
 	}
 	dst = resp.AppendArray(dst, len(c.Exec.Commands))
 	for i := range c.Exec.Commands {
-		dst = s.execute(&c.Exec.Commands[i], seed, logged, base, dst)
+		dst = s.execute(&c.Exec.Commands[i], place{}, seed, logged, base, dst)
 	}
 	return dst
 }

@@ -82,7 +82,11 @@ func batchGenerator(s *Store) *rapid.Generator[[]Command] {
 	})
 	return rapid.Custom(func(t *rapid.T) []Command {
 		var batch []Command
-		for range rapid.IntRange(0, 6).Draw(t, "commands") {
+		size := rapid.IntRange(0, 6)
+		if rapid.IntRange(0, 9).Draw(t, "long") == 0 {
+			size = rapid.IntRange(blockCommands-1, 2*blockCommands+1)
+		}
+		for range size.Draw(t, "commands") {
 			switch rapid.IntRange(0, 7).Draw(t, "what") {
 			case 0:
 				batch = append(batch, transaction.Draw(t, "transaction"))

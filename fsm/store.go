@@ -3,6 +3,7 @@ package fsm
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/cespare/xxhash/v2"
 )
@@ -57,6 +58,9 @@ type Store struct {
 	entry   entryReader
 	rolling xxhash.Digest
 	call    call
+	block   [blockCommands]Command // decoded, and about to be executed
+	places  [blockCommands]place   // of their first keys, see warm
+	warmed  uint64                 // the sums of warmers
 }
 
 // New returns an empty Store, before the first entry.
@@ -88,8 +92,11 @@ func (s *Store) Hash() uint64 { return s.hash }
 func (s *Store) Apply(index uint64, entry []byte, dst []byte) []byte {
 	s.begin(index, entry)
 	start := len(dst)
-	for s.nextWrite() {
-		dst = s.execute(&s.entry.command, &s.entry.seed, true, len(dst), dst)
+	for block := s.nextWrites(); len(block) > 0; block = s.nextWrites() {
+		places := s.warm(block)
+		for i := range block {
+			dst = s.execute(&block[i], places[i], &s.entry.seed, true, len(dst), dst)
+		}
 	}
 	s.rolling.Write(dst[start:])
 	s.hash = s.rolling.Sum64()
@@ -102,23 +109,24 @@ func (s *Store) Apply(index uint64, entry []byte, dst []byte) []byte {
 func (s *Store) ApplyBatch(index uint64, entry []byte, batch []Command, dst []byte) []byte {
 	s.begin(index, entry)
 	readSeed, first := ^s.entry.seed, len(dst)
-	for i := range batch {
-		c := &batch[i]
-		if c.Class() != Write {
-			dst = s.execute(c, &readSeed, false, first, dst)
-			continue
-		}
-		if !s.nextWrite() {
-			panic(fmt.Sprintf("fsm: entry %d has fewer writes than its batch", index))
-		}
-		start := len(dst)
-		dst = s.execute(&s.entry.command, &s.entry.seed, true, start, dst)
-		s.rolling.Write(dst[start:])
-		if start-first > s.maxReplyBytes {
-			dst = dst[:start] // cut already
+	for part := range slices.Chunk(batch, blockCommands) {
+		block := s.withWrites(part)
+		places := s.warm(block)
+		for i := range block {
+			c := &block[i]
+			if c.Class() != Write {
+				dst = s.execute(c, places[i], &readSeed, false, first, dst)
+				continue
+			}
+			start := len(dst)
+			dst = s.execute(c, places[i], &s.entry.seed, true, start, dst)
+			s.rolling.Write(dst[start:])
+			if start-first > s.maxReplyBytes {
+				dst = dst[:start] // cut already
+			}
 		}
 	}
-	if s.nextWrite() {
+	if len(s.nextWrites()) > 0 {
 		panic(fmt.Sprintf("fsm: entry %d has more writes than its batch", index))
 	}
 	s.hash = s.rolling.Sum64()
@@ -129,11 +137,14 @@ func (s *Store) ApplyBatch(index uint64, entry []byte, batch []Command, dst []by
 // it does not change, and appends their replies to dst.
 func (s *Store) ReadBatch(batch []Command, seed uint64, dst []byte) []byte {
 	first := len(dst)
-	for i := range batch {
-		if batch[i].Class() == Write {
-			panic("fsm: a write in a batch of reads")
+	for block := range slices.Chunk(batch, blockCommands) {
+		places := s.warm(block)
+		for i := range block {
+			if block[i].Class() == Write {
+				panic("fsm: a write in a batch of reads")
+			}
+			dst = s.execute(&block[i], places[i], &seed, false, first, dst)
 		}
-		dst = s.execute(&batch[i], &seed, false, first, dst)
 	}
 	return dst
 }
@@ -163,9 +174,32 @@ func (s *Store) begin(index uint64, entry []byte) {
 	s.expireDue()
 }
 
+// nextWrites decodes the next commands of the entry.
+func (s *Store) nextWrites() []Command {
+	s.entry.forget()
+	n := 0
+	for n < len(s.block) && s.nextWrite(&s.block[n]) {
+		n++
+	}
+	return s.block[:n]
+}
+
+// withWrites returns a part of a batch with the writes as the entry has them.
+func (s *Store) withWrites(part []Command) []Command {
+	s.entry.forget()
+	for i := range part {
+		if part[i].Class() != Write {
+			s.block[i] = part[i]
+		} else if !s.nextWrite(&s.block[i]) {
+			panic(fmt.Sprintf("fsm: entry %d has fewer writes than its batch", s.index))
+		}
+	}
+	return s.block[:len(part)]
+}
+
 // nextWrite decodes the next command of the entry.
-func (s *Store) nextWrite() bool {
-	more, err := s.entry.next()
+func (s *Store) nextWrite(c *Command) bool {
+	more, err := s.entry.next(c)
 	if err != nil {
 		panic(fmt.Sprintf("fsm: entry %d: %v", s.index, err))
 	}
