@@ -86,39 +86,43 @@ func (c *call) mustString(o *object) (*object, bool) {
 	return o, true
 }
 
-// set creates or overwrites a key with kind, value, encoding and expiry of o.
-// The keyspace takes o.str and keeps an object of its own; o is not part of it,
+// set creates or overwrites a key with kind, value, encoding and expiry of v.
+// The keyspace takes v.str and keeps an object of its own; v is not part of it,
 // so that it can live on the caller's stack.
-func (c *call) set(key []byte, o *object) {
-	p := c.at(key)
-	c.store.prepare(c.db, p.slot)
-	d := c.database()
-	old := d.find(p, key)
-	if old == nil {
-		old = &object{key: string(key)}
-		c.store.insert(c.db, p, old)
-	} else {
-		d.memory -= int64(old.size())
+func (c *call) set(key []byte, v *object) {
+	o := c.replace(key)
+	o.kind, o.str, o.encoding = v.kind, v.str, v.encoding
+	c.database().expiry.update(o, v.expireAt)
+	c.touch(key, o)
+}
+
+// replace is prepare for a change of the whole object, which is made when there
+// is none. That it has expired is of no importance.
+func (c *call) replace(key []byte) *object {
+	o := c.prepare(key)
+	if o == nil {
+		o = &object{key: string(key)}
+		c.store.insert(c.db, c.at(key), o)
 	}
-	old.kind, old.str, old.encoding = o.kind, o.str, o.encoding
-	d.expiry.update(old, o.expireAt)
-	d.memory += int64(old.size())
-	c.changed(p, old)
+	return o
 }
 
 // prepare must be called before an object is changed in place: a running
-// snapshot serialises the slot first. touch follows the change.
-func (c *call) prepare(key []byte) {
+// snapshot serialises the slot first. touch follows the change. It returns the
+// object, nil when there is none.
+func (c *call) prepare(key []byte) *object {
 	p := c.at(key)
 	c.store.prepare(c.db, p.slot)
 	c.before = 0
-	if o := c.database().find(p, key); o != nil {
+	o := c.database().find(p, key)
+	if o != nil {
 		c.before = o.size()
 	}
+	return o
 }
 
 // touch finishes a change of o in place: it gets a new version. The expiry is
-// changed by setExpire alone.
+// changed by set, setString and setExpire alone.
 func (c *call) touch(key []byte, o *object) {
 	c.database().memory += int64(o.size() - c.before)
 	c.before = o.size()

@@ -313,6 +313,32 @@ func TestValuesAreCopies(t *testing.T) {
 	}
 }
 
+// TestOverwrittenValues: a value takes the memory of the one before when it fills
+// most of it, and none of a value that was much longer is kept.
+func TestOverwrittenValues(t *testing.T) {
+	for _, lengths := range [][]int{{0, 0}, {0, 1}, {1, 0}, {16, 1}, {64, 64}, {64, 65}, {64, 40}, {64, 39}, {1000, 0}, {1 << 20, 1000}} {
+		old, b := make([]byte, lengths[0]), bytes.Repeat([]byte("x"), lengths[1])
+		got := overwrite(old, b)
+		if !bytes.Equal(got, b) {
+			t.Errorf("%d bytes over %d: %q", len(b), len(old), got)
+		}
+		if reused := cap(got) > 0 && cap(old) > 0 && &got[:1][0] == &old[:1][0]; reused && cap(got) > len(b)+len(b)/4+16 {
+			t.Errorf("%d bytes hold on to %d", len(b), cap(got))
+		}
+	}
+
+	s := filledWith(1000, value64)
+	set := entryOf(1, 1, command(0, "SET", "key:000000000007", value64))
+	reads := []Command{command(0, "GET", "key:000000000007"), command(0, "MGET", "key:000000000007", "other")}
+	out := make([]byte, 0, 1<<10)
+	if n := testing.AllocsPerRun(100, func() {
+		s.Apply(s.Index()+1, set, out)
+		s.ReadBatch(reads, 1, out)
+	}); n > 0 {
+		t.Errorf("%v allocations to overwrite a value and to read it", n)
+	}
+}
+
 func TestOrigin(t *testing.T) {
 	entry := AppendEntry(nil, nil)
 	if _, ok := EntryOrigin(entry); ok {

@@ -47,7 +47,19 @@ func strLen(c *call) {
 
 // setString gives a key a new value, a copy of value; expireAt 0 is never.
 func (c *call) setString(key, value []byte, expireAt int64) {
-	c.set(key, &object{kind: kindString, str: slices.Clone(value), expireAt: expireAt})
+	o := c.replace(key)
+	o.kind, o.str, o.encoding = kindString, overwrite(o.str, value), encodingAuto
+	c.database().expiry.update(o, expireAt)
+	c.touch(key, o)
+}
+
+// overwrite returns a copy of b, in the memory of old where that fits: most values
+// are as long as those they replace, and what is not allocated is not collected.
+func overwrite(old, b []byte) []byte {
+	if spare := cap(old) - len(b); spare < 0 || spare > len(b)/4+16 {
+		return slices.Clone(b)
+	}
+	return append(old[:0], b...)
 }
 
 func set(c *call) {
