@@ -14,26 +14,35 @@ func Slot(key []byte) int {
 		}
 	}
 	var crc uint16
+	for ; len(key) >= 8; key = key[8:] {
+		crc = crc16Tables[7][key[0]^byte(crc>>8)] ^ crc16Tables[6][key[1]^byte(crc)] ^
+			crc16Tables[5][key[2]] ^ crc16Tables[4][key[3]] ^ crc16Tables[3][key[4]] ^
+			crc16Tables[2][key[5]] ^ crc16Tables[1][key[6]] ^ crc16Tables[0][key[7]]
+	}
 	for _, b := range key {
-		crc = crc<<8 ^ crc16Table[byte(crc>>8)^b]
+		crc = crc<<8 ^ crc16Tables[0][byte(crc>>8)^b]
 	}
 	return int(crc) % SlotCount
 }
 
-// crc16Table is for CRC16/XMODEM: polynomial 0x1021, most significant bit first.
-var crc16Table = func() (table [256]uint16) {
-	for i := range table {
+// crc16Tables are for CRC16/XMODEM: polynomial 0x1021, most significant bit
+// first. Table n has the sums of a byte with n zeros behind it, so that eight bytes
+// are summed at once: byte by byte, Slot takes a fifth of a GET.
+var crc16Tables = func() (tables [8][256]uint16) {
+	for i := range 256 {
 		crc := uint16(i) << 8
-		for range 8 {
+		for n := range 8 * 8 {
 			carry := crc & 0x8000
 			crc <<= 1
 			if carry != 0 {
 				crc ^= 0x1021
 			}
+			if n%8 == 7 {
+				tables[n/8][i] = crc
+			}
 		}
-		table[i] = crc
 	}
-	return table
+	return tables
 }()
 
 // slot holds the keys of one hash slot of one database.

@@ -30,6 +30,22 @@ func TestSlot(t *testing.T) {
 	if Slot([]byte("foo{{bar}}zap")) != Slot([]byte("{bar")) {
 		t.Error("the tag reaches from the first { to the first }")
 	}
+	// Eight bytes at once give what the definition gives bit by bit.
+	random := rand.New(rand.NewPCG(1, 2))
+	for length := range 64 {
+		key := make([]byte, length)
+		var crc uint16
+		for i := range key {
+			key[i] = "abcdefghijklmnop"[random.IntN(16)] ^ byte(random.IntN(2))<<7
+			for bit := 7; bit >= 0; bit-- {
+				carry := crc>>15 ^ uint16(key[i]>>bit&1)
+				crc = crc<<1 ^ carry*0x1021
+			}
+		}
+		if got, want := Slot(key), int(crc)%SlotCount; got != want {
+			t.Errorf("Slot(%q) = %d, want %d", key, got, want)
+		}
+	}
 }
 
 // TestHashIsSipHash13 compares with CPython's hash of bytes, which is the same
