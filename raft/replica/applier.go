@@ -54,6 +54,13 @@ func NewApplier(store *fsm.Store, index uint64, hooks ApplierHooks) *Applier {
 // Store returns the keyspace, which must not be changed.
 func (a *Applier) Store() *fsm.Store { return a.store }
 
+// Index returns the index of the newest entry applied.
+func (a *Applier) Index() uint64 { return a.index }
+
+// Reply returns the replies of the newest entry that was not made of a batch of
+// this node, until the next.
+func (a *Applier) Reply() []byte { return a.reply }
+
 // Round does what items say, one after the other. An error ends the node: an
 // installed snapshot cannot be loaded, or the state has diverged.
 func (a *Applier) Round(items []ApplyItem) error {

@@ -22,7 +22,7 @@ func (n *Node) newApplier(store *fsm.Store) *Applier {
 		Answered: func(b *Batch) { n.metrics.Raft.CommitSeconds.Observe(time.Since(b.began).Seconds()) },
 		Load: func(m raft.SnapshotMeta) (*fsm.Store, error) {
 			began := time.Now()
-			s, err := loadSnapshot(n.config.DataDir, m, n.config.Store)
+			s, err := LoadSnapshot(n.config.DataDir, m, n.config.Store)
 			n.metrics.Snapshot.Observe(metrics.SnapshotRestore, time.Since(began).Seconds(), err)
 			return s, err
 		},

@@ -52,6 +52,13 @@ func (b *Batch) Answered() bool {
 	}
 }
 
+// Origin names the entry that carries the writes, zero when there are none. It is
+// another one when they were proposed again.
+func (b *Batch) Origin() fsm.Origin {
+	o, _ := fsm.EntryOrigin(b.entry)
+	return o
+}
+
 // Prepare encodes the writes, in the goroutine of the connection: the loop has
 // better things to do.
 func (b *Batch) Prepare() {

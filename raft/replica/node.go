@@ -132,7 +132,7 @@ func Open(c Config) (*Node, error) {
 	}
 	store := fsm.New(c.Store)
 	if rec.Snapshot.Index > 0 {
-		if store, err = loadSnapshot(c.DataDir, rec.Snapshot, c.Store); err != nil {
+		if store, err = LoadSnapshot(c.DataDir, rec.Snapshot, c.Store); err != nil {
 			return nil, errors.Join(err, log.Close())
 		}
 	}

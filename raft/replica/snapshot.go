@@ -148,8 +148,8 @@ func (n *Node) sendSnapshot(to raft.NodeID) {
 	})
 }
 
-// loadSnapshot restores the keyspace from the snapshot file of that index.
-func loadSnapshot(dir wal.Dir, meta raft.SnapshotMeta, c fsm.Config) (*fsm.Store, error) {
+// LoadSnapshot restores the keyspace from the snapshot file of that index.
+func LoadSnapshot(dir wal.Dir, meta raft.SnapshotMeta, c fsm.Config) (*fsm.Store, error) {
 	file, ok, err := dir.LatestSnapshot()
 	if err != nil {
 		return nil, err
@@ -162,7 +162,7 @@ func loadSnapshot(dir wal.Dir, meta raft.SnapshotMeta, c fsm.Config) (*fsm.Store
 		return nil, err
 	}
 	defer r.Close()
-	store, err := fsm.Restore(bufio.NewReaderSize(r, 1<<20), c)
+	store, err := fsm.Restore(bufio.NewReaderSize(r, 64<<10), c)
 	if err != nil {
 		return nil, fmt.Errorf("replica: %s: %w", file.Path, err)
 	}
