@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"raft": {},
 	"resp": {"github.com/tidwall/redcon"},
 	"fsm":  {"redoubt/resp", "github.com/cespare/xxhash/v2"},
-	"wal":  {"redoubt/raft", "github.com/tidwall/wal", "golang.org/x/sys/unix"},
+	"wal":  {"redoubt/raft", "golang.org/x/sys/unix"},
 	"metrics": {
 		"github.com/prometheus/client_golang/prometheus",
 		"github.com/prometheus/client_golang/prometheus/collectors",

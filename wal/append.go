@@ -2,9 +2,6 @@ package wal
 
 import (
 	"fmt"
-	"time"
-
-	tidwall "github.com/tidwall/wal"
 
 	"redoubt/raft"
 )
@@ -14,14 +11,14 @@ type AppendStats struct {
 	Frames  int
 	Entries int
 	Bytes   int64
-	// WriteSeconds is the time in write; where a segment got full it includes
-	// the fsync of that segment.
+	// WriteSeconds is the time in write, SyncSeconds that in fdatasync and, where
+	// a segment was begun, in making its name known.
 	WriteSeconds float64
 	SyncSeconds  float64
-	Rotated      bool // a segment got full
+	Rotated      bool // a segment was begun
 }
 
-// Append makes ws durable, in order, in one frame and one fsync; in several, one
+// Append makes ws durable, in order, in one frame and one fdatasync; in several, one
 // after the other, when they exceed 4 MB. Writes of which nothing must be synced
 // are kept for the next frame or Close, and cost nothing now. It keeps none of
 // the slices.
@@ -41,7 +38,9 @@ func (l *Log) Append(ws []raft.Write) (AppendStats, error) {
 		}
 		return st, nil
 	}
-	l.beginFrame()
+	if err := l.beginFrame(); err != nil {
+		return st, err
+	}
 	for i := range ws {
 		if err := l.add(&ws[i], &st); err != nil {
 			return st, err
@@ -84,7 +83,9 @@ func (l *Log) add(w *raft.Write, st *AppendStats) error {
 			if err := l.endFrame(st); err != nil {
 				return err
 			}
-			l.beginFrame()
+			if err := l.beginFrame(); err != nil {
+				return err
+			}
 		}
 		l.frame = appendEntry(l.frame, e)
 		l.segments.sawEntry(e.Index)
@@ -119,7 +120,17 @@ func (l *Log) addMark(m *raft.SnapshotMeta) error {
 	return nil
 }
 
-func (l *Log) beginFrame() { l.frame = beginFrame(l.frame) }
+// beginFrame begins a frame, and the segment it goes to if the newest is full:
+// the frame's entries count for that one.
+func (l *Log) beginFrame() error {
+	if l.segments.tail().bytes >= int64(l.o.SegmentBytes) {
+		if err := l.beginSegment(); err != nil {
+			return l.poison(err)
+		}
+	}
+	l.frame = beginFrame(l.frame)
+	return nil
+}
 
 // endFrame closes the frame with the current hard state, which thereby survives
 // the dropping of any older segment, and makes it durable.
@@ -128,77 +139,14 @@ func (l *Log) endFrame(st *AppendStats) error {
 	h.Commit = min(h.Commit, l.lastIndex) // the rest of the entries may follow in the next frame
 	l.frame = appendHardState(l.frame, h)
 	sealFrame(l.frame, l.seed, l.seq+1)
-	if err := l.write(st); err != nil {
+	if err := l.writeFrame(st); err != nil {
 		return l.poison(err)
 	}
 	l.durable = h
 	st.Frames++
 	l.publish()
 	if cap(l.frame) > 2*frameTargetBytes {
-		// One huge entry must not keep its buffers for ever.
-		l.frame, l.batch = nil, tidwall.Batch{}
+		l.frame = nil // one huge entry must not keep its buffer for ever
 	}
 	return nil
-}
-
-// write hands the frame to tidwall/wal, which closes a segment that is full
-// before or after it. The new segment's name must be durable before a frame in
-// it is, and the old one's bytes are when tidwall returns.
-func (l *Log) write(st *AppendStats) error {
-	start := time.Now()
-	l.batch.Clear()
-	l.batch.Write(l.seq+1, l.frame)
-	if err := l.log.WriteBatch(&l.batch); err != nil {
-		return fmt.Errorf("write of frame %d: %w", l.seq+1, err)
-	}
-	wrote := time.Now()
-	st.WriteSeconds += wrote.Sub(start).Seconds()
-
-	size := storedBytes(len(l.frame))
-	rotated := false
-	if l.segments.tail().bytes > int64(l.o.SegmentBytes) {
-		// The frame's entries were counted to the segment that is full now.
-		l.rotate(l.segments.tail().maxIndex)
-		rotated = true
-	}
-	l.seq++
-	tail := l.segments.tail()
-	tail.bytes += size
-	tail.frames++
-	st.Bytes += size
-	if tail.bytes >= int64(l.o.SegmentBytes) {
-		l.rotate(0)
-		rotated = true
-	}
-	if !l.o.NoSync {
-		if err := l.log.Sync(); err != nil {
-			return fmt.Errorf("fsync of frame %d: %w", l.seq, err)
-		}
-		st.SyncSeconds += time.Since(wrote).Seconds()
-	}
-	if rotated {
-		st.Rotated = true
-		return l.finishRotation()
-	}
-	return nil
-}
-
-// rotate notes that tidwall/wal has begun a new segment.
-func (l *Log) rotate(maxIndex uint64) {
-	l.segments = append(l.segments, segment{first: l.seq + 1, maxIndex: maxIndex})
-}
-
-func (l *Log) finishRotation() error {
-	if err := l.dir.FS.SyncDir(l.dir.path(segmentsName)); err != nil {
-		return fmt.Errorf("fsync of the new segment's directory: %w", err)
-	}
-	if err := l.log.ClearCache(); err != nil { // the full segment is never read again
-		return err
-	}
-	if l.o.NoSync && l.segments.tail().frames > 0 {
-		if err := l.log.Sync(); err != nil {
-			return fmt.Errorf("fsync of frame %d: %w", l.seq, err)
-		}
-	}
-	return l.storeHighWater(false)
 }

@@ -10,8 +10,8 @@ import (
 // written and one more, so that the log never is without the hard state. Same
 // goroutine as Append; it takes two file system operations per segment.
 //
-// An index that no intact snapshot covers is refused, and nothing is dropped; any
-// other error poisons the log.
+// An index that no intact snapshot covers is refused, and nothing is dropped. An
+// error of dropping a segment poisons the log; one of the ballast does not.
 func (l *Log) Compact(index uint64) error {
 	if l.err != nil {
 		return l.err

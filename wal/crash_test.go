@@ -189,7 +189,7 @@ func wantRecoverable(t *testing.T, dir Dir, out []byte, o Options) Recovered {
 // refuses the rest: what a full disk does, without one.
 func childUntilFull(dir Dir) {
 	signal.Ignore(syscall.SIGXFSZ)
-	const limit = 5000
+	const limit = zeroAheadBytes + 1 // so the frame fails that is the first to need more zeros
 	fatal(unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: limit, Max: limit}))
 	l, _, err := Open(dir, testIdentity, Options{BallastBytes: -1})
 	fatal(err)
@@ -226,12 +226,13 @@ func TestFailedFsyncPoisons(t *testing.T) {
 	if out, err := exec.Command(strace, "-o", "/dev/null", "true").CombinedOutput(); err != nil {
 		t.Skipf("strace may not trace here: %v: %s", err, out)
 	}
-	for _, nth := range []int{20, 60, 90} { // in a frame, or around a rotation
-		t.Run(fmt.Sprint(nth), func(t *testing.T) {
+	for _, call := range []string{"fdatasync:20", "fdatasync:90", "fsync:20", "fsync:21", "fsync:22"} { // of a frame, of a new segment's name
+		t.Run(call, func(t *testing.T) {
+			call, nth, _ := strings.Cut(call, ":")
 			dir := newDir(t)
 			cmd := child("until-EIO", dir)
-			traced := exec.Command(strace, append([]string{"-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync",
-				"-e", fmt.Sprintf("inject=fsync:error=EIO:when=%d", nth)}, cmd.Args...)...)
+			traced := exec.Command(strace, append([]string{"-f", "-qq", "-o", "/dev/null", "-e", "trace=" + call,
+				"-e", "inject=" + call + ":error=EIO:when=" + nth}, cmd.Args...)...)
 			traced.Env, traced.Stderr = cmd.Env, os.Stderr
 			out, err := traced.Output()
 			if err != nil {

@@ -3,6 +3,9 @@ Package wal keeps what a node must not forget: its hard state, its log and its
 snapshots, in one data directory with one owner. The log is written only; it is
 read once, when it is opened. Whoever needs older entries has them in memory.
 
+All files go through an FS: the operating system's, or the simulator's. What is
+written to them is a function of the calls; no clock and no randomness comes in.
+
 # Data directory
 
 	IDENTITY        whose directory this is; written once
@@ -21,9 +24,12 @@ checksum of what follows, then JSON.
 
 # Segments and frames
 
-A segment is a row of frames, each behind its length as a uvarint: the format of
-github.com/tidwall/wal, whose index is our frame number. One Append is one frame
-and one fsync. A frame:
+A segment is a row of frames, and zeros to the end of the file. One Append is one
+frame: one write and one fdatasync. The zeros are laid ahead of the frames, by the
+same sync, up to the next multiple of 512 KB but not beyond the size at which the
+segment is full. So most frames overwrite zeros, which changes neither the file's
+length nor its blocks, and their sync takes half the time of one that appends. A
+frame:
 
 	offset  bytes  field
 	0       4      magic 0x9fd2b3a5
@@ -37,12 +43,13 @@ and one fsync. A frame:
 
 Both checksums are seeded with the checksum of the node's incarnation (8 bytes),
 so a frame stored as somebody's value is no frame. The one at 14 lets a search
-through damaged bytes dismiss a length before summing that much.
+through damaged bytes dismiss a length before summing that much. Entries have no
+checksum of their own: nobody reads one without its frame.
 A record is type (1), length of the body (4), body:
 
 	type           body
 	1 HARDSTATE    term 8, commit 8, vote
-	2 ENTRY        checksum of the rest 4, index 8, term 8, entry type 1, data
+	2 ENTRY        index 8, term 8, entry type 1, data
 	3 SNAPSHOT     index 8, term 8, configuration as raft encodes it
 
 Every frame has the current hard state, as its last record. A frame of several
@@ -80,17 +87,22 @@ the other, each with a commit index that its entries reach.
 
 # Order of things, and what a crash leaves
 
- 1. Frame n+1 is written only after the fsync of frame n has returned. A crash
-    leaves frame n whole, cut short or with holes, and nothing behind it.
- 2. A new segment's directory entry is durable before Append returns, and before
-    HIGHWATER names it. A crash leaves the full segment last, or an empty one.
+ 1. Frame n+1 is written only after the sync of frame n has returned, and shares
+    its own with the zeros that it needs behind it. A crash leaves frame n+1 whole,
+    in parts or not at all, in a file of the length before, after or between, and
+    no frame behind it.
+ 2. A segment is created when the one before is full and its first frame is there
+    to be written. That frame is synced, then the directory, then HIGHWATER names
+    both; then Append returns. A crash leaves the full segment last, or the new
+    one with its frame or without.
  3. HIGHWATER is replaced (temporary name, fsync, rename, fsync of the directory)
-    after a segment got full, at Open and at Close. A crash leaves the old one,
-    which promises less.
+    with the first frame of a segment, at Open and at Close. A crash leaves the
+    old one, which promises less.
  4. Open reads everything and refuses what it must before it changes anything.
     Then, after an unclean stop, it writes the intact frames of the last segment
     to a new file in place of the old: a failed fsync may have left bytes in the
-    page cache that no disk has. A crash leaves the old file or the new one.
+    page cache that no disk has, and what was torn off is not to be written over.
+    A crash leaves the old file or the new one.
  5. A snapshot gets its name after its fsync. A crash leaves a .tmp or .recv file.
     A received one is taken up again at the last intact chunk.
  6. Compact removes segments oldest first, each durably before the next. A crash
@@ -103,54 +115,39 @@ the other, each with a commit index that its entries reach.
 
 # Torn or corrupt
 
-Damage is a torn tail, cut off by Open, if it is in the last segment and no intact
-frame of its number or a higher one lies behind it (rule 1), and if HIGHWATER does
-not know better. All other damage is a *CorruptError that names file and offset: a
-checksum, a number, an index or a term that does not fit; a segment or snapshot
-that is missing; leftovers of a truncation. Then the node's copy of what it once
+Zeros behind the last intact frame of a segment are the end of it; that no frame
+is missing there is proven by the number of the next segment, or by HIGHWATER as
+far as it knows. Anything else is a torn tail, cut off by Open, if it is in the
+last segment and no intact frame of its number or a higher one lies behind it (rule
+1), and if HIGHWATER does not know better. All other damage is a *CorruptError that
+names file and offset: a checksum, a number, an index or a term that does not fit; a
+segment or snapshot that is missing. Then the node's copy of what it once
 acknowledged is gone. The directory is to be kept aside, and the node joined anew
 under another id; the other nodes have the data.
 
 Not seen: damage to the very last frame after an unclean stop, if HIGHWATER is
-older (it looks like rule 1); the loss of a last segment that was begun after
-HIGHWATER was written; a whole directory replaced by an older copy of itself.
+older, and the loss of the last ones, zeros in their place or the file cut there
+(it looks like rule 1); a whole directory replaced by an older copy of itself.
 
 # A full disk
 
 The caller watches FreeBytes and refuses writes early. ReceiveSnapshot refuses to
-start when it would leave less than ReserveBytes. If a frame does not fit all the
-same, rule 7 holds; the torn frame is cut off by the next Open, which may take the
-ballast's space for rewriting the last segment. ReleaseBallast gives that space to
-a snapshot that is to make room. Compact itself needs no space.
+start when it would leave less than ReserveBytes. If a frame or its zeros do not
+fit all the same, rule 7 holds; the torn frame is cut off by the next Open, which
+may take the ballast's space for rewriting the last segment. ReleaseBallast gives
+that space to a snapshot that is to make room. Compact itself needs no space.
 
 # Assumptions
 
-  - fsync of a file makes its bytes durable, fsync of a directory its entries; or
-    they fail.
+  - fsync and fdatasync of a file make its bytes and its length durable, fsync of a
+    directory its entries; or they fail.
   - rename replaces a file as a whole.
-  - A write in place damages no bytes of the file but those it writes.
+  - A write damages no bytes of the file but those it writes, be they in the same
+    sector.
   - Nobody else changes the directory; flock keeps out our own.
 
 With Options.NoSync the first is given up for frames: after a crash of the machine
 acknowledged writes and votes are missing, and a hole before later frames makes
 Open refuse the log. A killed process alone loses nothing.
-
-# tidwall/wal, and what it is not used for
-
-It gives us the append into a segment and the change to the next one. Around that:
-
-  - It has no checksums and takes a tail of zeros for empty records: hence frames,
-    no empty one among them, and an own scan before it may look at the directory.
-  - After a failed write its buffer and its file differ, and after a failed fsync
-    it goes on as if nothing had been: hence rule 7.
-  - It never syncs a directory: we do, and count bytes as it does to know when.
-  - TruncateFront and TruncateBack rewrite segments in steps that a crash may
-    reorder, and need space on a full disk: hence overriding, marks and unlinking.
-  - Read loads whole segments and is unsafe in two goroutines: never called.
-  - Open writes defaults into the caller's Options, refuses a log cut short, and
-    starts at 1: it gets a literal of its own, a repaired directory, and numbers
-    that mean nothing to Raft.
-  - It keeps the newest segment and the largest batch in memory: hence segments of
-    8 MB, an emptied cache after each, and a batch of ours that we can let go of.
 */
 package wal

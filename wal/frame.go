@@ -18,11 +18,11 @@ const (
 	recordSnapshot  = 3
 
 	recordHeaderBytes = 5  // type, length
-	entryHeaderBytes  = 21 // crc, index, term, type
+	entryHeaderBytes  = 17 // index, term, type
 	hardStateBytes    = 16 // term, commit; the vote follows
 
-	// frameTargetBytes bounds a frame of several records: tidwall/wal keeps a
-	// buffer of the biggest frame it saw.
+	// frameTargetBytes bounds a frame of several records, and with it the buffer
+	// that frames are built in.
 	frameTargetBytes = 4 << 20
 
 	// MaxEntryBytes is the most that Entry.Data may hold.
@@ -104,32 +104,6 @@ func findFrame(b []byte, seed uint32, seq uint64) (offset int, found uint64, ok 
 	}
 }
 
-// decodeStored returns the frame at the start of b as tidwall/wal stores it,
-// behind its length, and the bytes both take.
-func decodeStored(b []byte, seed uint32) (seq uint64, payload []byte, size int, reason string) {
-	length, n := binary.Uvarint(b)
-	if n <= 0 {
-		return 0, nil, 0, "frame length cut short"
-	}
-	if length == 0 {
-		return 0, nil, 0, "empty record"
-	}
-	seq, payload, reason = decodeFrame(b[n:], seed)
-	if reason != "" {
-		return 0, nil, 0, reason
-	}
-	if length != uint64(frameHeaderBytes+len(payload)) {
-		return 0, nil, 0, "record and frame differ in length"
-	}
-	return seq, payload, n + int(length), ""
-}
-
-// storedBytes is what tidwall/wal adds to a segment for a frame of n bytes.
-func storedBytes(n int) int64 {
-	var b [binary.MaxVarintLen64]byte
-	return int64(binary.PutUvarint(b[:], uint64(n)) + n)
-}
-
 func appendRecord(dst []byte, kind byte) []byte {
 	return append(dst, kind, 0, 0, 0, 0)
 }
@@ -151,13 +125,10 @@ func appendHardState(dst []byte, h raft.HardState) []byte {
 func appendEntry(dst []byte, e *raft.Entry) []byte {
 	start := len(dst)
 	dst = appendRecord(dst, recordEntry)
-	dst = append(dst, 0, 0, 0, 0)
-	body := len(dst)
 	dst = binary.LittleEndian.AppendUint64(dst, e.Index)
 	dst = binary.LittleEndian.AppendUint64(dst, e.Term)
 	dst = append(dst, byte(e.Type))
 	dst = append(dst, e.Data...)
-	binary.LittleEndian.PutUint32(dst[body-4:], crc32.Checksum(dst[body:], castagnoli))
 	return closeRecord(dst, start)
 }
 
@@ -201,10 +172,7 @@ func nextRecord(p []byte) (r record, size int, reason string) {
 		if len(b) < entryHeaderBytes || len(b) > entryHeaderBytes+MaxEntryBytes {
 			return r, 0, "entry has a wrong length"
 		}
-		if le.Uint32(b) != crc32.Checksum(b[4:], castagnoli) {
-			return r, 0, "entry checksum failed"
-		}
-		r.entry = raft.Entry{Index: le.Uint64(b[4:]), Term: le.Uint64(b[12:]), Type: raft.EntryType(b[20])}
+		r.entry = raft.Entry{Index: le.Uint64(b), Term: le.Uint64(b[8:]), Type: raft.EntryType(b[16])}
 		if len(b) > entryHeaderBytes {
 			r.entry.Data = b[entryHeaderBytes:]
 		}

@@ -62,6 +62,8 @@ func (d Dir) LoadIdentity() (Identity, bool, error) {
 		for _, name := range []string{segmentsName, highWaterName, snapshotsName} {
 			if _, _, err := d.FS.Stat(d.path(name)); err == nil {
 				return Identity{}, false, corrupt(path, 0, "the file is missing, but %s exists", name)
+			} else if !errors.Is(err, fs.ErrNotExist) {
+				return Identity{}, false, fmt.Errorf("wal: %w", err)
 			}
 		}
 		return Identity{}, false, nil

@@ -4,10 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"sync/atomic"
-
-	tidwall "github.com/tidwall/wal"
 
 	"redoubt/raft"
 )
@@ -21,8 +20,7 @@ const (
 
 // Options of a Log. The zero value is the default.
 type Options struct {
-	// SegmentBytes is the size at which a segment is closed; 0 means 8 MB. The
-	// newest segment is kept in memory.
+	// SegmentBytes is the size at which a segment is full; 0 means 8 MB.
 	SegmentBytes int
 	// NoSync leaves it to the operating system when appended frames reach the
 	// disk: a crash of the machine loses acknowledged writes, votes among them,
@@ -73,8 +71,7 @@ type Log struct {
 	o     Options
 	seed  uint32
 	lock  io.Closer
-	log   *tidwall.Log
-	batch tidwall.Batch
+	file  segmentFile
 	frame []byte // the frame being built; reused
 
 	segments  segments
@@ -92,7 +89,7 @@ type Log struct {
 // Stats is a copy of the log's gauges.
 type Stats struct {
 	Segments  int
-	Bytes     int64  // of all segments
+	Bytes     int64  // of all frames on disk
 	FirstSeq  uint64 // oldest frame on disk
 	LastSeq   uint64 // newest frame
 	LastIndex uint64 // last log entry
@@ -150,8 +147,8 @@ func Open(d Dir, id Identity, o Options) (*Log, Recovered, error) {
 	l := &Log{dir: d, o: o, lock: held, seed: frameSeed(id.Incarnation)}
 	rec, err := l.open(id)
 	if err != nil {
-		if l.log != nil {
-			l.log.Close() // the error that counts is the first
+		if l.file.File != nil {
+			l.file.Close() // the error that counts is the first
 		}
 		held.Close()
 		return nil, Recovered{}, err
@@ -229,32 +226,22 @@ func (l *Log) scan(snap raft.SnapshotMeta) (s *scan, needMark bool, err error) {
 
 // start opens the repaired log for appending.
 func (l *Log) start(s *scan) error {
-	log, err := tidwall.Open(s.dir, &tidwall.Options{
-		NoSync:           true, // Append calls Sync itself, to time it
-		SegmentSize:      l.o.SegmentBytes,
-		SegmentCacheSize: 1,
-		AllowEmpty:       true,
-		DirPerms:         dirPerm,
-		FilePerms:        filePerm,
-	})
-	if err != nil {
-		return fmt.Errorf("wal: %w", err)
-	}
-	l.log = log
 	l.segments = s.segments
+	flag := 0
 	if len(l.segments) == 0 {
-		l.segments = segments{{first: 1}}
+		l.segments, flag = segments{{first: 1}}, os.O_CREATE|os.O_EXCL
 	}
-	l.seq = l.segments.tail().next() - 1
-	if last, err := log.LastIndex(); err != nil {
-		return fmt.Errorf("wal: %w", err)
-	} else if last != l.seq {
-		panic(fmt.Sprintf("wal: tidwall opened the log at frame %d, the scan ended at %d", last, l.seq))
-	}
+	tail := l.segments.tail()
+	l.file.zeros = make([]byte, min(zeroAheadBytes, l.o.SegmentBytes))
+	l.file.limit, l.file.filled = int64(l.o.SegmentBytes), s.filled
+	l.seq = tail.next() - 1
 	l.hardState, l.durable = s.replay.hardState, s.replay.hardState
 	l.base, l.lastIndex, l.lastTerm = s.replay.base, s.replay.last(), s.replay.lastTerm()
 	l.publish()
-	err = l.dir.withBallast(func() error { return errors.Join(l.dir.FS.SyncDir(s.dir), l.storeHighWater(false)) })
+	if err := l.file.open(l.dir, *tail, flag); err != nil {
+		return fmt.Errorf("wal: %w", err)
+	}
+	err := l.dir.withBallast(func() error { return errors.Join(l.dir.FS.SyncDir(s.dir), l.storeHighWater(false)) })
 	if err != nil {
 		return fmt.Errorf("wal: %w", err)
 	}
@@ -275,24 +262,25 @@ func (l *Log) Close() error {
 	}
 	err := l.err
 	if err == nil && l.hardState != l.durable {
-		l.beginFrame()
-		err = l.endFrame(&AppendStats{})
+		if err = l.beginFrame(); err == nil {
+			err = l.endFrame(&AppendStats{})
+		}
+	}
+	if err == nil && l.o.NoSync {
+		err = l.file.Datasync()
+	}
+	if closeErr := l.file.Close(); err == nil {
+		err = closeErr
 	}
 	if err == nil {
-		// Also with NoSync: tidwall's Close ends with an fsync.
-		if err = l.log.Close(); err == nil {
-			err = l.dir.withBallast(func() error { return l.storeHighWater(true) })
-		}
-	} else {
-		l.log.Close() // the error that counts is the first
+		err = l.dir.withBallast(func() error { return l.storeHighWater(true) })
 	}
 	l.err = ErrClosed
 	return errors.Join(err, l.lock.Close())
 }
 
-// poison makes err the answer to every later call: tidwall's buffer holds bytes
-// that the file may lack, and after a failed fsync a second one that succeeds
-// proves nothing. Only a restart knows what is on the disk.
+// poison makes err the answer to every later call: after a failed fsync a second
+// one that succeeds proves nothing. Only a restart knows what is on the disk.
 func (l *Log) poison(err error) error {
 	l.err = fmt.Errorf("%w: %w", ErrPoisoned, err)
 	l.counts.poisoned.Store(true)

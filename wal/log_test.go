@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -154,20 +155,25 @@ func TestOversizedEntryPoisons(t *testing.T) {
 }
 
 // The segments are counted on the side; the count has to agree with the files.
+// So do the zeros: they end where the segment is to end.
 func TestStatsAgreeWithFiles(t *testing.T) {
 	dir := newDir(t)
 	l, _ := mustOpen(t, dir, small)
 	check := func() {
 		t.Helper()
-		st := l.Stats()
-		var bytes int64
-		var names []string
-		for name, content := range readFiles(t, dir.path(segmentsName)) {
-			bytes += int64(len(content))
-			names = append(names, name)
+		s, err := scanSegments(dir, l.seed)
+		if err != nil || !slices.Equal(s.segments, l.segments) {
+			t.Fatalf("segments %+v were counted, the files have %+v (%v)", l.segments, s.segments, err)
 		}
-		if st.Segments != len(names) || st.Bytes != bytes {
-			t.Fatalf("gauges %+v, but the files are %d with %d bytes: %v", st, len(names), bytes, names)
+		var bytes int64
+		for _, seg := range s.segments {
+			bytes += seg.bytes
+		}
+		if st := l.Stats(); st.Segments != len(s.segments) || st.Bytes != bytes {
+			t.Fatalf("gauges %+v, but the files are %+v", st, s.segments)
+		}
+		if s.filled != l.file.filled {
+			t.Fatalf("the last segment has %d bytes, %d were counted", s.filled, l.file.filled)
 		}
 	}
 	for i := uint64(1); i <= 100; i++ {
@@ -250,7 +256,7 @@ func TestNoSync(t *testing.T) {
 	o.NoSync = true
 	l, _ := mustOpen(t, dir, o)
 	for i := uint64(1); i <= 30; i++ {
-		if st := mustAppend(t, l, write(raft.HardState{Term: 1}, entries(i, i, 1)...)); st.SyncSeconds != 0 {
+		if st := mustAppend(t, l, write(raft.HardState{Term: 1}, entries(i, i, 1)...)); st.SyncSeconds != 0 && !st.Rotated {
 			t.Fatal("synced")
 		}
 	}
@@ -323,8 +329,7 @@ func TestFreeBytes(t *testing.T) {
 	}
 }
 
-// One Append of small entries costs no memory of its own beyond what tidwall/wal
-// needs, however many entries there are.
+// One Append of small entries costs no memory, however many there are.
 func TestAppendDoesNotAllocatePerEntry(t *testing.T) {
 	l, _ := mustOpen(t, newDir(t), Options{SegmentBytes: 64 << 20, BallastBytes: -1, NoSync: true})
 	next := uint64(1)
@@ -338,7 +343,7 @@ func TestAppendDoesNotAllocatePerEntry(t *testing.T) {
 		ws[0] = write(raft.HardState{Term: 1}, es...)
 		mustAppend(t, l, ws...)
 	})
-	if perAppend > 20 {
+	if perAppend > 0 {
 		t.Errorf("%v allocations for 1000 entries", perAppend)
 	}
 }

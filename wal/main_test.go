@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"redoubt/raft"
 )
 
@@ -96,7 +98,7 @@ func mustClose(t testing.TB, l *Log) {
 func crash(l *Log) {
 	if !errors.Is(l.err, ErrClosed) {
 		l.err = ErrClosed
-		l.log.Close()
+		l.file.Close()
 		l.lock.Close()
 	}
 }
@@ -134,7 +136,7 @@ func writeSnapshot(t testing.TB, dir Dir, meta raft.SnapshotMeta, payload []byte
 	return f
 }
 
-func wantState(t testing.TB, rec Recovered, h raft.HardState, es []raft.Entry) {
+func wantState(t rapid.TB, rec Recovered, h raft.HardState, es []raft.Entry) {
 	t.Helper()
 	if rec.HardState != h {
 		t.Errorf("recovered hard state %+v, want %+v", rec.HardState, h)
@@ -164,7 +166,7 @@ func wantCorrupt(t testing.TB, err error) *CorruptError {
 // files is the content of a directory tree, to copy it and to see changes.
 type files map[string]string
 
-func readFiles(t testing.TB, dir string) files {
+func readFiles(t rapid.TB, dir string) files {
 	t.Helper()
 	fs := files{}
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
@@ -182,7 +184,7 @@ func readFiles(t testing.TB, dir string) files {
 	return fs
 }
 
-func (fs files) write(t testing.TB, dir Dir) {
+func (fs files) write(t rapid.TB, dir Dir) {
 	t.Helper()
 	if err := os.RemoveAll(dir.Path); err != nil {
 		t.Fatal(err)

@@ -180,11 +180,11 @@ func TestLogAgreesWithModel(t *testing.T) {
 			"crash in a frame": func(t *rapid.T) {
 				tail := m.dir.path(segmentsName, m.log.segments.tail().name())
 				crash(m.log)
-				f, err := os.OpenFile(tail, os.O_APPEND|os.O_WRONLY, 0)
+				f, err := os.OpenFile(tail, os.O_WRONLY, 0)
 				if err != nil {
 					t.Fatal(err)
 				}
-				f.Write(rapid.SliceOfN(rapid.Byte(), 1, 40).Draw(t, "torn"))
+				f.WriteAt(rapid.SliceOfN(rapid.Byte(), 1, 40).Draw(t, "torn"), m.log.segments.tail().bytes)
 				f.Close()
 				m.open(t)
 			},

@@ -2,18 +2,21 @@ package wal
 
 import (
 	"errors"
-	"os"
+	"io/fs"
 
 	"golang.org/x/sys/unix"
 )
 
 // Datasync leaves out the times of the file, which nobody needs after a crash.
 func (f osFile) Datasync() error {
-	for {
-		if err := unix.Fdatasync(int(f.Fd())); !errors.Is(err, unix.EINTR) {
-			return os.NewSyscallError("fdatasync "+f.Name(), err)
-		}
+	err := unix.Fdatasync(int(f.Fd()))
+	for err == unix.EINTR {
+		err = unix.Fdatasync(int(f.Fd()))
 	}
+	if err != nil {
+		return &fs.PathError{Op: "fdatasync", Path: f.Name(), Err: err}
+	}
+	return nil
 }
 
 func (f osFile) reserve(size int64) error {

@@ -48,6 +48,7 @@ func (l *Log) repair(s *scan, rec *Recovered) error {
 // never have got.
 func (l *Log) rewriteTail(s *scan) error {
 	path := filepath.Join(s.dir, s.segments.tail().name())
+	s.filled = int64(len(s.tail))
 	return l.dir.withBallast(func() error { return writeFile(l.dir.FS, path, s.tail) })
 }
 

@@ -1,19 +1,19 @@
 package wal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
 	"strconv"
-	"strings"
 )
 
 const segmentNameBytes = 20
 
 // maxSegmentFileBytes bounds what one segment can have become, and so what the
 // scan reads at once.
-const maxSegmentFileBytes = maxSegmentBytes + 2*maxPayloadBytes
+const maxSegmentFileBytes = maxSegmentBytes + frameHeaderBytes + maxPayloadBytes
 
 // segment is one file of frames, named after the sequence number of its first.
 type segment struct {
@@ -42,10 +42,11 @@ func (s segments) sawMark(index uint64) {
 	}
 }
 
-// tornTail is the end of the last segment that a crash left unfinished.
+// tornTail is the frame at the end of the last segment that a crash left
+// unfinished.
 type tornTail struct {
 	offset int64
-	bytes  []byte
+	bytes  []byte // up to the last that is not zero
 	reason string
 }
 
@@ -58,6 +59,7 @@ type scan struct {
 	replay   replay
 	torn     *tornTail
 	tail     []byte // intact part of the last segment
+	filled   int64  // size of the last segment's file: its frames and the zeros behind them
 	clean    bool   // closed by Close, untouched since
 }
 
@@ -77,15 +79,20 @@ func scanSegments(d Dir, seed uint32) (*scan, error) {
 				"the segment starts with frame %d, but frame %d is the next (a segment is missing or foreign)", first, want)
 		}
 		s.segments = append(s.segments, segment{first: first})
-		if err := s.segment(i == len(firsts)-1); err != nil {
+		following := uint64(0)
+		if i+1 < len(firsts) {
+			following = firsts[i+1]
+		}
+		if err := s.segment(following); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-// segment reads the newest one of s.segments.
-func (s *scan) segment(last bool) error {
+// segment reads the newest one of s.segments. Following is the first frame of the
+// next one, 0 when this is the last.
+func (s *scan) segment(following uint64) error {
 	seg := s.segments.tail()
 	path := filepath.Join(s.dir, seg.name())
 	size, _, err := s.fs.Stat(path)
@@ -99,53 +106,57 @@ func (s *scan) segment(last bool) error {
 	if err != nil {
 		return fmt.Errorf("wal: %w", err)
 	}
-	offset := 0
-	for offset < len(data) {
-		seq, payload, n, reason := decodeStored(data[offset:], s.seed)
-		if reason != "" {
-			if err := s.damage(path, data, offset, reason, last); err != nil {
-				return err
-			}
+	offset, reason := 0, ""
+	for {
+		var seq uint64
+		var payload []byte
+		if seq, payload, reason = decodeFrame(data[offset:], s.seed); reason != "" {
 			break
 		}
-		if header := data[offset+n-len(payload)-frameHeaderBytes:]; header[12] != frameVersion || header[13] != 0 {
+		if header := data[offset:]; header[12] != frameVersion || header[13] != 0 {
 			return corrupt(path, int64(offset), "frame of version %d, flags %d; this program reads version %d", header[12], header[13], frameVersion)
 		}
 		if seq != seg.next() {
 			return corrupt(path, int64(offset), "frame %d where frame %d belongs", seq, seg.next())
 		}
 		if at, reason := s.replay.frame(payload, s.segments); reason != "" {
-			return corrupt(path, int64(offset+n-len(payload)+at), "frame %d: %s", seq, reason)
+			return corrupt(path, int64(offset+frameHeaderBytes+at), "frame %d: %s", seq, reason)
 		}
 		seg.frames++
-		offset += n
-	}
-	if !last && seg.frames == 0 {
-		return corrupt(path, 0, "a segment before the last one is empty")
+		offset += frameHeaderBytes + len(payload)
 	}
 	seg.bytes = int64(offset)
-	s.tail = data[:offset:offset]
-	return nil
+	s.tail, s.filled = data[:offset:offset], int64(len(data))
+	return s.end(path, data, reason, following)
 }
 
-// damage tells a torn tail from corruption. Frame n+1 is written only after the
-// fsync of frame n returned, so bytes that a crash left unfinished are the last
-// there are: with an intact frame behind them they were durable once.
-func (s *scan) damage(path string, data []byte, offset int, reason string, last bool) error {
-	seq := s.segments.tail().next()
-	if !last {
-		return corrupt(path, int64(offset), "frame %d: %s", seq, reason)
+// end judges what follows the intact frames of the newest segment. Zeros are the
+// room for more. Anything else is a torn tail or corruption: frame n+1 is written
+// only after the sync of frame n has returned, so the bytes that a crash left
+// unfinished are the last there are. With an intact frame or a segment behind them
+// they were durable once.
+func (s *scan) end(path string, data []byte, reason string, following uint64) error {
+	seg := s.segments.tail()
+	next, rest := seg.next(), data[seg.bytes:]
+	dirty := bytes.TrimRight(rest, "\x00")
+	if following > 0 {
+		if len(dirty) > 0 || next != following && (len(rest) > 0 || seg.frames == 0) {
+			return corrupt(path, seg.bytes, "frame %d: %s, yet segment %d follows", next, reason, following)
+		}
+		return nil // where frames are missing that are not here, the next segment is named
 	}
-	if at, found, ok := findFrame(data[offset:], s.seed, seq); ok {
-		return corrupt(path, int64(offset), "frame %d: %s, yet frame %d is intact at offset %d", seq, reason, found, offset+at)
+	if len(dirty) == 0 {
+		return nil
 	}
-	s.torn = &tornTail{offset: int64(offset), bytes: data[offset:], reason: reason}
+	if at, found, ok := findFrame(rest, s.seed, next); ok {
+		return corrupt(path, seg.bytes, "frame %d: %s, yet frame %d is intact at offset %d", next, reason, found, seg.bytes+int64(at))
+	}
+	s.torn = &tornTail{offset: seg.bytes, bytes: dirty, reason: reason}
 	return nil
 }
 
 // list returns the first sequence numbers of the segments, none when their
-// directory does not exist. Files with other names are left alone, except those
-// that tidwall/wal would act on.
+// directory does not exist. Files with other names are left alone.
 func (s *scan) list() ([]uint64, error) {
 	names, err := s.fs.ReadDir(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -156,21 +167,14 @@ func (s *scan) list() ([]uint64, error) {
 	}
 	var firsts []uint64
 	for _, name := range names {
-		if len(name) < segmentNameBytes {
+		first, err := strconv.ParseUint(name, 10, 64)
+		if err != nil || len(name) != segmentNameBytes {
 			continue
 		}
-		first, err := strconv.ParseUint(name[:segmentNameBytes], 10, 64)
-		if err != nil {
-			continue
-		}
-		switch {
-		case len(name) == segmentNameBytes && name == (segment{first: first}).name() && first > 0:
-			firsts = append(firsts, first)
-		case len(name) == segmentNameBytes:
+		if first == 0 {
 			return nil, corrupt(filepath.Join(s.dir, name), 0, "no frame has this number")
-		case strings.HasSuffix(name, ".START"), strings.HasSuffix(name, ".END"), strings.HasSuffix(name, ".TEMP"):
-			return nil, corrupt(filepath.Join(s.dir, name), 0, "left behind by a truncation that redoubt never makes")
 		}
+		firsts = append(firsts, first)
 	}
 	return firsts, nil
 }
