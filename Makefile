@@ -3,10 +3,12 @@
 GO          ?= go
 STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 30s
+SEED        ?= 1
+SEEDS       ?= 10000
 GOTESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint race short fuzz compat faults docs clean
+.PHONY: help run build test lint race short sim fuzz compat faults docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 10
@@ -29,6 +31,9 @@ lint: ## gofmt, go vet, staticcheck
 
 short: ## the tests without the race detector and without the long ones
 	$(GO) test -short ./...
+
+sim: ## run 10,000 simulated clusters through every kind of fault (SEED, SEEDS)
+	$(GO) run ./cmd/redoubt sim --seed $(SEED) --seeds $(SEEDS) --require-marks
 
 fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@for pkg in $$($(GO) list ./...); do \

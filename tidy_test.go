@@ -37,7 +37,12 @@ var mayImport = map[string][]string{
 	"resp/peer":    {"redoubt/raft", "redoubt/resp", "redoubt/wal", "redoubt/metrics", "golang.org/x/sys/unix"},
 	"raft/replica": {"redoubt/raft", "redoubt/wal", "redoubt/fsm", "redoubt/resp", "redoubt/resp/peer", "redoubt/metrics"},
 	"resp/server":  {"redoubt/raft/replica", "redoubt/raft", "redoubt/fsm", "redoubt/resp", "redoubt/metrics"},
-	"cmd/redoubt":  {"*"},
+	"raft/sim": {
+		"redoubt/raft", "redoubt/raft/replica", "redoubt/raft/sim/model", "redoubt/wal", "redoubt/fsm", "redoubt/resp/server", "redoubt/metrics",
+		"github.com/anishathalye/porcupine", "github.com/prometheus/client_golang/prometheus",
+	},
+	"raft/sim/model": {},
+	"cmd/redoubt":    {"*"},
 }
 
 // pure packages have no clock, no I/O, no concurrency and no randomness of their

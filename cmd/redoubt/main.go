@@ -31,6 +31,7 @@ func commands() []command {
 	return []command{
 		{"serve", "run a node (the default)", runServe},
 		{"config", "check or show the settings of a node without starting it", runConfig},
+		{"sim", "prove it: run simulated clusters through every kind of fault", runSim},
 		{"version", "print the version", runVersion},
 		{"help", "show help for a subcommand", runHelp},
 	}

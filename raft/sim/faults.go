@@ -1,0 +1,437 @@
+package sim
+
+import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"syscall"
+
+	"redoubt/wal"
+)
+
+// Fault is one thing that goes wrong for a while.
+type Fault struct {
+	Kind  FaultKind
+	AtMs  int64
+	ForMs int64
+	Node  int   // whom it hits
+	Peer  int   // on the other side, where there is one
+	Arg   int64 // see the kinds
+}
+
+// FaultKind names what goes wrong.
+type FaultKind uint8
+
+// The kinds of faults. A process that ended comes back when the fault is over.
+const (
+	FaultIsolate    FaultKind = iota // Node hears nobody and nobody hears it
+	FaultSplit                       // the nodes in the bit set Arg and the others are apart
+	FaultOneWay                      // nothing gets from Node to Peer
+	FaultDeaf                        // nothing gets to Node
+	FaultMute                        // nothing gets from Node
+	FaultBridge                      // only Node is heard by all; the others are split by Arg
+	FaultChain                       // every node hears its two neighbours only
+	FaultSlowLink                    // Node to Peer takes Arg µs more
+	FaultLoss                        // of what goes from and to Node, Arg in 1000 is lost
+	FaultKill                        // SIGKILL
+	FaultPower                       // power cut of Node
+	FaultPowerAll                    // of all
+	FaultKillAll                     // SIGKILL of all
+	FaultCutInStep                   // power cut at the Arg'th operation of its disk from now
+	FaultCrashLoop                   // every start is followed by the next crash, Arg ms later
+	FaultPause                       // SIGSTOP
+	FaultSuspend                     // the machine sleeps: its clock stands still as well
+	FaultClockJump                   // the wall clock jumps by Arg ms, for good
+	FaultClockRate                   // the timer runs at Arg percent
+	FaultDiskStall                   // syncs hang
+	FaultDiskSlow                    // syncs take Arg times as long
+	FaultReadError                   // EIO on the Arg'th read from now
+	FaultWriteError                  // EIO on the Arg'th write from now, which is cut short
+	FaultSyncError                   // EIO on the Arg'th fsync from now, whose pages are lost
+	FaultMetaError                   // EIO on the Arg'th open, rename or removal from now
+	FaultDiskFull                    // Arg more bytes and the disk is full
+	FaultSlowApply                   // the state machine takes Arg µs more per round
+	FaultHangUp                      // all client connections of Node break
+	FaultRot                         // power cut, then a byte of a file is changed
+	FaultLoseFile                    // power cut, then a file is gone
+	FaultMisdirect                   // power cut, then a sector is found elsewhere
+	FaultWipe                        // the disk is replaced by an empty one
+	faultKinds
+)
+
+var faultNames = [faultKinds]string{
+	"isolate", "split", "one-way", "deaf", "mute", "bridge", "chain", "slow-link", "loss", "kill", "power", "power-all", "kill-all",
+	"cut-in-step", "crash-loop", "pause", "suspend", "clock-jump", "clock-rate", "disk-stall", "disk-slow", "read-error",
+	"write-error", "sync-error", "meta-error", "disk-full", "slow-apply", "hang-up", "rot", "lose-file", "misdirect", "wipe",
+}
+
+func (k FaultKind) String() string { return faultNames[k] }
+
+// MarshalText implements encoding.TextMarshaler.
+func (k FaultKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (k *FaultKind) UnmarshalText(text []byte) error {
+	i := slices.Index(faultNames[:], string(text))
+	if i < 0 {
+		return errors.New("sim: unknown kind of fault " + string(text))
+	}
+	*k = FaultKind(i)
+	return nil
+}
+
+// costsDisk: the node loses what it has promised. No majority may suffer that.
+func (k FaultKind) costsDisk() bool { return k >= FaultRot && k <= FaultWipe }
+
+var (
+	errInjected = errors.New("injected failure")
+	errNoSpace  = syscall.ENOSPC
+)
+
+// injected is an I/O error, of which the oracle knows that it was made.
+type injected struct{ syscall.Errno }
+
+func (e injected) Is(target error) bool { return target == errInjected || e.Errno.Is(target) }
+
+func isDiskFailure(err error) bool {
+	var e injected
+	return errors.As(err, &e)
+}
+
+func isCorrupt(err error) bool {
+	var damage *wal.CorruptError
+	return errors.As(err, &damage)
+}
+
+// newFaults draws which kinds of faults there are, how many, and when.
+func newFaults(rng *rand.Rand, p *Plan) []Fault {
+	var kinds []FaultKind
+	for k := range faultKinds {
+		if rng.IntN(2) == 0 && !(k.costsDisk() && rng.IntN(4) > 0) {
+			kinds = append(kinds, k)
+		}
+	}
+	if len(kinds) == 0 || rng.IntN(50) == 0 {
+		return nil
+	}
+	var faults []Fault
+	disks := 0
+	for range rng.IntN(pick(rng, 4, 12, 30)) {
+		f := newFault(rng, p, kinds[rng.IntN(len(kinds))])
+		if f.Kind.costsDisk() {
+			if disks++; disks > (p.Nodes-1)/2 {
+				continue
+			}
+			f.Node = p.Nodes - disks // another one each time
+		}
+		faults = append(faults, f)
+	}
+	slices.SortStableFunc(faults, func(a, b Fault) int { return int(a.AtMs - b.AtMs) })
+	return faults
+}
+
+func newFault(rng *rand.Rand, p *Plan, k FaultKind) Fault {
+	f := Fault{
+		Kind: k, AtMs: rng.Int64N(p.DurationMs), ForMs: pick[int64](rng, 20, 300, 2000, 10_000),
+		Node: rng.IntN(p.Nodes), Peer: rng.IntN(p.Nodes),
+	}
+	switch k {
+	case FaultSplit, FaultBridge:
+		f.Arg = 1 + rng.Int64N(1<<p.Nodes-2)
+	case FaultSlowLink:
+		f.Arg = pick[int64](rng, 1000, 30_000, 300_000, 3_000_000)
+	case FaultLoss:
+		f.Arg = pick[int64](rng, 100, 500, 900)
+	case FaultCutInStep:
+		f.Arg = 1 + rng.Int64N(pick[int64](rng, 4, 12, 40))
+	case FaultReadError, FaultWriteError, FaultSyncError, FaultMetaError:
+		f.Arg = 1 + rng.Int64N(pick[int64](rng, 1, 5, 20))
+	case FaultCrashLoop:
+		f.Arg = pick[int64](rng, 50, 300, 1000)
+	case FaultClockJump:
+		f.Arg = pick[int64](rng, -3_600_000, -5000, -100, 100, 5000, 3_600_000)
+	case FaultClockRate:
+		f.Arg = pick[int64](rng, 50, 95, 105, 200)
+	case FaultDiskSlow:
+		f.Arg = pick[int64](rng, 10, 100)
+	case FaultDiskFull:
+		f.Arg = pick[int64](rng, 0, 1000, 20_000, 100_000)
+	case FaultSlowApply:
+		f.Arg = pick[int64](rng, 10_000, 300_000)
+	}
+	return f
+}
+
+// begin makes a fault happen, and schedules its end.
+func (w *World) begin(f Fault) {
+	n := w.nodes[f.Node]
+	if w.healed || n.lost || f.Kind.costsDisk() && !w.mayLose(n) {
+		return
+	}
+	w.Stats.Faults[f.Kind]++
+	w.faultMarks(f, n)
+	w.tracef("FAULT %s node %s peer n%d arg %d for %d ms", f.Kind, n.id, f.Peer+1, f.Arg, f.ForMs)
+	end := w.inject(f, n)
+	w.after(f.ForMs*1000, func() {
+		if !w.healed && end != nil {
+			w.tracef("END %s %s", f.Kind, n.id)
+			end()
+		}
+	})
+}
+
+// inject makes a fault happen and returns what ends it.
+func (w *World) inject(f Fault, n *node) (end func()) {
+	switch f.Kind {
+	case FaultIsolate, FaultSplit, FaultOneWay, FaultDeaf, FaultMute, FaultBridge, FaultChain:
+		return w.cutLinks(f)
+	case FaultSlowLink, FaultLoss:
+		return w.worsenLinks(f)
+	case FaultKill:
+		n.kill()
+		return n.start
+	case FaultPower:
+		n.powerOff("")
+		return n.start
+	case FaultPowerAll, FaultKillAll:
+		return w.all(f)
+	case FaultCutInStep:
+		if f.Peer == f.Node { // while it recovers
+			n.kill()
+			n.disk.cutIn = int(f.Arg)
+			n.start()
+		} else {
+			n.disk.cutIn = int(f.Arg)
+		}
+		return func() { n.disk.cutIn = 0; n.start() }
+	case FaultCrashLoop:
+		return w.crashLoop(f, n)
+	case FaultPause, FaultSuspend:
+		return w.pause(f, n)
+	case FaultClockJump:
+		n.faults.clockMs += f.Arg
+	case FaultClockRate:
+		n.faults.tickPercent = f.Arg
+		return func() { n.faults.tickPercent = 0 }
+	case FaultSlowApply:
+		n.faults.slowApplyUs = f.Arg
+		return func() { n.faults.slowApplyUs = 0 }
+	case FaultHangUp:
+		if n.up() {
+			for _, s := range slices.Clone(n.sessions) {
+				s.hangUp()
+			}
+		}
+	case FaultRot, FaultLoseFile, FaultMisdirect, FaultWipe:
+		return w.damage(f, n)
+	default:
+		return w.diskFault(f, n)
+	}
+	return nil
+}
+
+func (w *World) pause(f Fault, n *node) func() {
+	n.faults.pauses++
+	return func() {
+		n.faults.pauses--
+		if f.Kind == FaultSuspend {
+			n.faults.clockMs -= f.ForMs
+		}
+		n.thaw()
+	}
+}
+
+func (n *node) leads() (bool, uint64) {
+	if !n.up() {
+		return false, 0
+	}
+	leader, term := n.machine.Core.Leader()
+	return leader == n.id, term
+}
+
+func (w *World) all(f Fault) func() {
+	for _, n := range w.nodes {
+		if f.Kind == FaultPowerAll {
+			n.powerOff("of all")
+		} else {
+			n.kill()
+		}
+	}
+	return func() {
+		for _, n := range w.nodes {
+			n.start()
+		}
+	}
+}
+
+// crashLoop lets a node start and crash again until the fault is over.
+func (w *World) crashLoop(f Fault, n *node) func() {
+	endUs := w.nowUs + f.ForMs*1000
+	var again func()
+	again = func() {
+		if w.healed || n.lost || w.nowUs >= endUs {
+			return
+		}
+		n.powerOff("in a loop")
+		n.start()
+		w.after(f.Arg*1000, again)
+	}
+	again()
+	return n.start
+}
+
+// mayLose: a disk may be lost when the cluster has noted whose disks they are,
+// and only as many as it can bear.
+func (w *World) mayLose(n *node) bool {
+	lost := 0
+	for _, o := range w.nodes {
+		if o != n && (o.lost || o.damaged) {
+			lost++
+		}
+		if o.up() {
+			for _, m := range w.config.Members {
+				if known, ok := o.machine.Core.Member(m.ID); !ok || known.Incarnation == 0 {
+					return false
+				}
+			}
+		}
+	}
+	return lost < (len(w.nodes)-1)/2 && w.oracle.recordedEverywhere()
+}
+
+// cutLinks separates nodes.
+func (w *World) cutLinks(f Fault) func() {
+	inSet := func(i int) bool { return f.Arg>>i&1 == 1 }
+	cut := func(from, to int) bool {
+		switch f.Kind {
+		case FaultIsolate:
+			return from == f.Node || to == f.Node
+		case FaultSplit:
+			return inSet(from) != inSet(to)
+		case FaultOneWay:
+			return from == f.Node && to == f.Peer
+		case FaultDeaf:
+			return to == f.Node
+		case FaultMute:
+			return from == f.Node
+		case FaultBridge:
+			return from != f.Node && to != f.Node && inSet(from) != inSet(to)
+		default: // FaultChain
+			d := (from - to + len(w.nodes)) % len(w.nodes)
+			return d != 1 && d != len(w.nodes)-1
+		}
+	}
+	var links []*link
+	for i := range w.nodes {
+		for j := range w.nodes {
+			if i != j && cut(i, j) {
+				l := &w.net.links[i][j]
+				l.cuts++
+				links = append(links, l)
+			}
+		}
+	}
+	return func() {
+		for _, l := range links {
+			l.cuts--
+		}
+	}
+}
+
+func (w *World) worsenLinks(f Fault) func() {
+	if f.Kind == FaultSlowLink {
+		l := &w.net.links[f.Node][f.Peer]
+		l.slowUs += f.Arg
+		return func() { l.slowUs -= f.Arg }
+	}
+	var links []*link
+	for i := range w.nodes {
+		links = append(links, &w.net.links[i][f.Node], &w.net.links[f.Node][i])
+	}
+	for _, l := range links {
+		l.lossPermille += f.Arg
+	}
+	return func() {
+		for _, l := range links {
+			l.lossPermille -= f.Arg
+		}
+	}
+}
+
+// diskFault makes the disk slow, full or failing. A process that stopped over
+// it is started again in the end.
+func (w *World) diskFault(f Fault, n *node) func() {
+	switch f.Kind {
+	case FaultDiskStall:
+		n.faults.stalls++
+		return func() { n.faults.stalls--; n.thaw() }
+	case FaultDiskSlow:
+		n.faults.slowDisk = f.Arg
+		return func() { n.faults.slowDisk = 0 }
+	case FaultDiskFull:
+		n.disk.capacity = n.disk.used + f.Arg
+		return func() { n.disk.capacity = 0; n.start() }
+	}
+	op := map[FaultKind]diskOp{
+		FaultReadError: opRead, FaultWriteError: opWrite, FaultSyncError: opSync, FaultMetaError: opMeta,
+	}[f.Kind]
+	left := f.Arg
+	n.disk.failOp = func(o diskOp, _ string) error {
+		if o != op {
+			return nil
+		}
+		if left--; left != 0 {
+			return nil
+		}
+		w.mark(MarkDiskErrorInjected)
+		return injected{syscall.EIO}
+	}
+	return func() { n.disk.failOp = nil; n.start() }
+}
+
+// damage changes what is on the disk of a node that is down.
+func (w *World) damage(f Fault, n *node) func() {
+	rng := w.plan.stream(streamDisk, n.index, int(f.AtMs)+1)
+	n.powerOff("before damage")
+	if f.Kind == FaultWipe {
+		w.wipe(n)
+		return n.start
+	}
+	n.damaged = true
+	files := n.disk.files("/data/")
+	files = slices.DeleteFunc(files, func(name string) bool {
+		return len(n.disk.names[name].data) == 0 || strings.HasSuffix(name, "LOCK")
+	})
+	if len(files) == 0 {
+		return n.start
+	}
+	name := files[rng.IntN(len(files))]
+	target := n.disk.names[name]
+	w.tracef("%s: %s in %s of %d bytes", n.id, f.Kind, name, len(target.data))
+	switch f.Kind {
+	case FaultRot:
+		at := rng.IntN(len(target.data))
+		target.data[at] ^= byte(1 + rng.IntN(255))
+		target.durable = slices.Clone(target.data)
+	case FaultLoseFile:
+		delete(n.disk.names, name)
+		delete(n.disk.durable, name)
+	case FaultMisdirect:
+		from := n.disk.names[files[rng.IntN(len(files))]].data
+		sector := rng.IntN((len(from)+sectorBytes-1)/sectorBytes) * sectorBytes
+		to := rng.IntN((len(target.data)+sectorBytes-1)/sectorBytes) * sectorBytes
+		copy(target.data[to:], slices.Clone(from[sector:min(sector+sectorBytes, len(from))]))
+		target.durable = slices.Clone(target.data)
+	}
+	return n.start
+}
+
+// wipe gives a node an empty disk and so another incarnation.
+func (w *World) wipe(n *node) {
+	n.disk = newDisk(n.disk.rng)
+	n.dir = wal.Dir{Path: "/data", FS: n.disk}
+	n.identity.Incarnation += 1000
+	n.damaged = true
+	w.oracle.wiped(n)
+}

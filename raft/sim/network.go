@@ -1,0 +1,325 @@
+package sim
+
+import (
+	"bytes"
+	"io"
+	"math/rand/v2"
+
+	"redoubt/raft"
+	"redoubt/raft/replica"
+	"redoubt/wal"
+)
+
+// network joins the nodes. Like the streams of package peer it has two lanes per
+// direction, in each of which messages keep their order; but where the plan
+// says so it also doubles, mixes up and repeats them, which the core has to bear.
+type network struct {
+	w     *World
+	links [][]link // from, to
+}
+
+// link is one direction between two nodes.
+type link struct {
+	rng          *rand.Rand
+	cuts         int // faults that cut it
+	lossPermille int64
+	slowUs       int64
+	lanes        [2]int64 // when the newest message of a lane arrives
+	sent         []raft.Message
+}
+
+const replayKept = 16 // messages of a link that may come again
+
+func (net *network) link(from, to *node) *link { return &net.links[from.index][to.index] }
+
+func (net *network) init(w *World) {
+	net.w = w
+	net.links = make([][]link, len(w.nodes))
+	for i := range net.links {
+		net.links[i] = make([]link, len(w.nodes))
+		for j := range net.links[i] {
+			net.links[i][j].rng = w.plan.stream(streamLink, i, j)
+		}
+	}
+}
+
+func (w *World) node(id raft.NodeID) *node {
+	for _, n := range w.nodes {
+		if n.id == id {
+			return n
+		}
+	}
+	return nil
+}
+
+// delayUs draws how long something takes on the way.
+func (l *link) delayUs(k *Knobs) int64 {
+	return k.NetFloorUs + exponential(l.rng, k.NetUs) + l.slowUs
+}
+
+// lost says whether the next thing on the link gets lost.
+func (l *link) lost(k *Knobs) bool {
+	return l.cuts > 0 || l.rng.Int64N(1000) < k.LossPermille+l.lossPermille
+}
+
+// send puts a message on its way.
+func (net *network) send(from *node, msg raft.Message) {
+	w, k := net.w, &net.w.plan.Knobs
+	to := w.node(msg.To)
+	msg.From, msg.Incarnation = from.id, from.identity.Incarnation
+	w.Stats.Messages++
+	l := net.link(from, to)
+	if l.lost(k) {
+		return
+	}
+	lane := 0
+	if len(msg.Entries) > 0 {
+		lane = 1
+	}
+	at := w.nowUs + l.delayUs(k)
+	if !k.Reorder {
+		at = max(at, l.lanes[lane])
+	}
+	l.lanes[lane] = at
+	net.deliver(to, l, msg, at)
+	if k.DuplicatePermille > 0 && l.rng.Int64N(1000) < k.DuplicatePermille {
+		w.mark(MarkDuplicate)
+		net.deliver(to, l, msg, at+l.delayUs(k))
+	}
+	if k.ReplayPermille > 0 {
+		if len(l.sent) < replayKept {
+			l.sent = append(l.sent, msg)
+		} else {
+			l.sent[l.rng.IntN(replayKept)] = msg
+		}
+		if l.rng.Int64N(1000) < k.ReplayPermille {
+			w.mark(MarkReplay)
+			net.deliver(to, l, l.sent[l.rng.IntN(len(l.sent))], at+exponential(l.rng, 1_000_000))
+		}
+	}
+}
+
+func (net *network) deliver(to *node, l *link, msg raft.Message, atUs int64) {
+	w := net.w
+	w.after(atUs-w.nowUs, func() {
+		if l.cuts == 0 && to.up() {
+			to.receive(msg)
+		}
+	})
+}
+
+// receive takes a message from a peer, which package peer would have decoded
+// from bytes of its own.
+func (n *node) receive(msg raft.Message) {
+	w := n.w
+	w.trace.mix(uint64(msg.Type), uint64(n.index), msg.Term, msg.Index, msg.LogIndex, uint64(len(msg.Entries)))
+	from := w.node(msg.From)
+	if m, known := n.machine.Core.Member(msg.From); known && m.Incarnation != 0 && m.Incarnation != msg.Incarnation {
+		// The handshake refuses such a peer, which then stops for good.
+		w.mark(MarkRefusedIncarnation)
+		if from.identity.Incarnation == msg.Incarnation && from.up() {
+			from.lost = true
+			from.end("refused by the cluster")
+			from.disk.release()
+		}
+		return
+	}
+	if msg.Type == raft.MsgForward {
+		entries := make([]raft.Entry, len(msg.Entries))
+		for i, e := range msg.Entries {
+			entries[i] = raft.Entry{Data: bytes.Clone(e.Data)}
+		}
+		msg.Entries = entries
+	}
+	if w.tracing() && msg.Type != raft.MsgHeartbeat && msg.Type != raft.MsgHeartbeatReply {
+		w.tracef("%s -> %s %s", msg.From, n.id, describe(&msg))
+	}
+	n.post(func(m *replica.Machine) { m.Receive(msg) })
+}
+
+// processEnded has the peers notice that a process has gone: its sockets are
+// closed by the kernel, unless the network is cut or the whole machine is gone.
+func (net *network) processEnded(gone *node) {
+	for _, n := range net.w.nodes {
+		if n == gone {
+			continue
+		}
+		l := net.link(gone, n)
+		if l.cuts > 0 || l.rng.IntN(4) == 0 {
+			continue
+		}
+		net.w.after(l.delayUs(&net.w.plan.Knobs), func() {
+			if n.up() {
+				n.post(func(m *replica.Machine) { m.Core.PeerDown(gone.id) })
+			}
+		})
+	}
+}
+
+// transfer is a snapshot file on its way to a follower.
+type transfer struct {
+	from, to         *node
+	fromLife, toLife uint64
+	msg              raft.Message
+	file             wal.SnapshotFile
+	raw              []byte
+	receiver         *wal.SnapshotReceiver
+	tries            int
+}
+
+const transferTries = 5
+
+// sendSnapshot streams the newest snapshot file to a follower, as the replica
+// and package peer do.
+func (n *node) sendSnapshot(id raft.NodeID) {
+	_, term := n.machine.Core.Leader()
+	t := &transfer{from: n, to: n.w.node(id), fromLife: n.life}
+	ok := n.onDisk(func() error {
+		file, exists, err := n.dir.LatestSnapshot()
+		if err != nil || !exists {
+			return err
+		}
+		f, err := file.OpenRaw()
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		t.file = file
+		t.raw, err = io.ReadAll(f)
+		return err
+	})
+	if !ok {
+		return
+	}
+	t.msg = raft.Message{Type: raft.MsgSnapshot, From: n.id, To: id, Term: term, Incarnation: n.identity.Incarnation, Snapshot: &t.file.Meta}
+	if t.raw == nil {
+		t.finish(false)
+		return
+	}
+	n.w.mark(MarkSnapshotSent)
+	t.dial()
+}
+
+// finish tells the sender how it went.
+func (t *transfer) finish(ok bool) {
+	n := t.from
+	if n.up() && n.life == t.fromLife {
+		n.after(0, func() { n.post(func(m *replica.Machine) { m.Core.SnapshotSent(t.msg.To, ok) }) })
+	}
+}
+
+// hop takes the next step on the other side, or breaks the connection.
+func (t *transfer) hop(from, to *node, step func()) {
+	w := from.w
+	l := w.net.link(from, to)
+	w.after(l.delayUs(&w.plan.Knobs)+exponential(l.rng, w.plan.Knobs.PieceUs), func() {
+		alive := t.from.up() && t.from.life == t.fromLife && t.to.up() && (t.toLife == 0 || t.to.life == t.toLife)
+		if !alive || l.lost(&w.plan.Knobs) || t.to.paused() {
+			t.broken()
+			return
+		}
+		step()
+	})
+}
+
+// broken takes the connection up again, where it stopped.
+func (t *transfer) broken() {
+	t.release()
+	t.tries++
+	if t.tries > transferTries {
+		t.finish(false)
+		return
+	}
+	t.from.w.mark(MarkTransferBroken)
+	t.from.w.after(100_000, t.dial)
+}
+
+// release lets go of the receiver's file.
+func (t *transfer) release() {
+	if t.receiver != nil && t.to.up() && t.to.life == t.toLife {
+		t.receiver.Close()
+		if t.to.receipt == t {
+			t.to.receipt = nil
+		}
+	}
+	t.receiver = nil
+}
+
+func (t *transfer) dial() {
+	t.toLife = 0
+	t.hop(t.from, t.to, func() {
+		to := t.to
+		t.toLife = to.life
+		if other := to.receipt; other != nil && other != t {
+			if other.from != t.from && t.msg.Term <= other.msg.Term {
+				t.finish(false)
+				return
+			}
+			other.release()
+		}
+		var offset int64
+		ok := to.onDisk(func() (err error) {
+			t.receiver, offset, err = to.dir.ReceiveSnapshot(t.file.ID, t.file.Meta, t.file.Size)
+			return t.received(err)
+		})
+		if !ok || t.receiver == nil {
+			t.finish(false)
+			return
+		}
+		to.receipt = t
+		if offset > 0 {
+			to.w.mark(MarkTransferResumed)
+		}
+		t.hop(to, t.from, func() { t.chunk(offset) })
+	})
+}
+
+// received tells a failing disk, which ends the process, from a refusal.
+func (t *transfer) received(err error) error {
+	if err == nil || isDiskFailure(err) {
+		return err
+	}
+	t.receiver = nil
+	return nil
+}
+
+func (t *transfer) chunk(offset int64) {
+	size := min(int64(t.from.w.plan.Knobs.ChunkBytes), t.file.Size-offset)
+	t.hop(t.from, t.to, func() {
+		to := t.to
+		if to.receipt != t {
+			t.broken()
+			return
+		}
+		done := false
+		ok := to.onDisk(func() error {
+			if size > 0 {
+				if err := t.receiver.Append(t.raw[offset:offset+size], offset); err != nil {
+					return t.received(err)
+				}
+			}
+			if done = offset+size == t.file.Size; done {
+				_, err := t.receiver.Commit()
+				return t.received(err)
+			}
+			return nil
+		})
+		switch {
+		case !ok:
+			t.broken()
+		case t.receiver == nil:
+			to.receipt = nil
+			t.finish(false)
+		case done:
+			to.receipt = nil
+			t.receiver = nil
+			to.w.mark(MarkSnapshotReceived)
+			leads, _ := t.from.leads()
+			to.w.markIf(!leads, MarkTransferAcrossLeaders)
+			to.receive(t.msg)
+			t.hop(to, t.from, func() { t.finish(true) })
+		default:
+			t.hop(to, t.from, func() { t.chunk(offset + size) })
+		}
+	})
+}
