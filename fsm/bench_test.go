@@ -69,19 +69,21 @@ func BenchmarkMemoryPerKey(b *testing.B) {
 // are warm, and the keyspace is not.
 func BenchmarkBatch(b *testing.B) {
 	for _, keys := range []int{1000, 100_000, 1_000_000} {
-		s := filledWith(keys, value64)
-		for _, words := range [][]string{
-			{"GET", "key:000000000000"},
-			{"SET", "key:000000000000", value64},
-			{"INCR", "num:000000000000"},
-			{"EXPIRE", "key:000000000000", "1000000"},
-		} {
-			for _, size := range []int{1, 16} {
-				b.Run(fmt.Sprintf("%s/keys=%d/batch=%d", words[0], keys, size), func(b *testing.B) {
-					benchmarkBatch(b, s, keys, size, words)
-				})
+		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
+			s := filledWith(keys, value64)
+			for _, words := range [][]string{
+				{"GET", "key:000000000000"},
+				{"SET", "key:000000000000", value64},
+				{"INCR", "num:000000000000"},
+				{"EXPIRE", "key:000000000000", "1000000"},
+			} {
+				for _, size := range []int{1, 16} {
+					b.Run(fmt.Sprintf("%s/batch=%d", words[0], size), func(b *testing.B) {
+						benchmarkBatch(b, s, keys, size, words)
+					})
+				}
 			}
-		}
+		})
 	}
 }
 

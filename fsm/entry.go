@@ -284,6 +284,11 @@ func (r *entryReader) count(minBytes int) (int, error) {
 }
 
 func (r *entryReader) uvarint() (uint64, error) {
+	if len(r.rest) > 0 && r.rest[0] < 0x80 { // most numbers are small
+		n := r.rest[0]
+		r.rest = r.rest[1:]
+		return uint64(n), nil
+	}
 	n, size := binary.Uvarint(r.rest)
 	if size <= 0 {
 		return 0, errEntryShort

@@ -24,11 +24,11 @@ func (s *Store) execute(c *Command, first place, seed *uint64, logged bool, base
 		return append(dst, c.Literal...)
 	}
 	s.commands++
-	k := &s.call
-	*k = call{
-		store: s, db: c.DB, proto: c.Proto, args: c.Args, spec: c.Spec,
-		now: s.now, index: s.index, seed: *seed, watched: c.Watched, base: base, out: dst,
-	}
+	k := &s.call // field by field: a literal would be built elsewhere and copied
+	k.store, k.now, k.index = s, s.now, s.index
+	k.db, k.proto, k.spec, k.args, k.watched = c.DB, c.Proto, c.Spec, c.Args, c.Watched
+	k.seed, k.version, k.base, k.out = *seed, 0, base, dst
+	k.key, k.len, k.place, k.before = nil, 0, place{}, 0
 	if first.hash != 0 {
 		key := c.Args[c.Spec.FirstKey]
 		k.key, k.len, k.place = unsafe.SliceData(key), len(key), first
