@@ -220,6 +220,28 @@ func TestTornTailIsKeptAside(t *testing.T) {
 	}
 }
 
+// What lies behind the frames of a closed log is no frame that a crash has torn,
+// but it does not stay either.
+func TestJunkBehindAClosedLog(t *testing.T) {
+	dir := newDir(t)
+	l, _ := mustOpen(t, dir, small)
+	mustAppend(t, l, write(raft.HardState{Term: 1}, entries(1, 1, 1)...))
+	tail := dir.path(segmentsName, l.segments.tail().name())
+	mustClose(t, l)
+	appendBytes(t, tail, []byte("junk"))
+	l, rec := mustOpen(t, dir, small)
+	if rec.Clean || rec.TornBytes == 0 {
+		t.Errorf("recovered %+v", rec)
+	}
+	mustAppend(t, l, write(raft.HardState{Term: 1}, entries(2, 2, 1)...))
+	crash(l)
+	_, rec = mustOpen(t, dir, small)
+	wantState(t, rec, raft.HardState{Term: 1}, entries(1, 2, 1))
+	if rec.TornBytes > 0 {
+		t.Errorf("the junk is still there: %+v", rec)
+	}
+}
+
 func TestTornFilesAreBounded(t *testing.T) {
 	dir := newDir(t)
 	for i := uint64(1); i <= 3*maxTornFiles; i++ {
@@ -387,7 +409,7 @@ func TestOlderTermThanWasDurable(t *testing.T) {
 	l, _ := mustOpen(t, dir, small)
 	mustAppend(t, l, write(raft.HardState{Term: 5}))
 	mustClose(t, l)
-	if err := (highWater{Seq: 1, Tail: 1, Term: 6}).store(dir); err != nil {
+	if err := (highWater{Seq: 1, Term: 6}).store(dir); err != nil {
 		t.Fatal(err)
 	}
 	_, _, err := Open(dir, testIdentity, small)

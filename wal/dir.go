@@ -48,7 +48,7 @@ func (d Dir) lock(path string) (io.Closer, error) {
 // parent.
 func makeDir(f FS, path string) error {
 	path = filepath.Clean(path)
-	parent := filepath.Join(path, "..")
+	parent := filepath.Dir(path)
 	err := f.Mkdir(path, dirPerm)
 	if errors.Is(err, fs.ErrNotExist) && parent != path {
 		if err := makeDir(f, parent); err != nil {
@@ -65,6 +65,18 @@ func makeDir(f FS, path string) error {
 		return err
 	}
 	return f.SyncDir(parent)
+}
+
+// syncParents makes all directories in the path durable: an earlier attempt may
+// have ended between making one and syncing its parent. One that may not be read
+// was not made here.
+func syncParents(f FS, path string) error {
+	for path = filepath.Clean(path); path != filepath.Dir(path); path = filepath.Dir(path) {
+		if err := f.SyncDir(filepath.Dir(path)); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+	}
+	return nil
 }
 
 // readFile reads a file that nobody writes to.

@@ -92,9 +92,9 @@ the other, each with a commit index that its entries reach.
     in parts or not at all, in a file of the length before, after or between, and
     no frame behind it.
  2. A segment is created when the one before is full and its first frame is there
-    to be written. That frame is synced, then the directory, then HIGHWATER names
-    both; then Append returns. A crash leaves the full segment last, or the new
-    one with its frame or without.
+    to be written. That frame is synced, then the directory, then HIGHWATER counts
+    it; then Append returns. A crash leaves the full segment last, or the new one
+    with its frame or without.
  3. HIGHWATER is replaced (temporary name, fsync, rename, fsync of the directory)
     with the first frame of a segment, at Open and at Close. A crash leaves the
     old one, which promises less.
@@ -102,7 +102,9 @@ the other, each with a commit index that its entries reach.
     Then, after an unclean stop, it writes the intact frames of the last segment
     to a new file in place of the old: a failed fsync may have left bytes in the
     page cache that no disk has, and what was torn off is not to be written over.
-    A crash leaves the old file or the new one.
+    A crash leaves the old file or the new one. It syncs the directories: the
+    process before may have ended between giving a name and syncing it. HIGHWATER
+    comes last, then what follows from it.
  5. A snapshot gets its name after its fsync. A crash leaves a .tmp or .recv file.
     A received one is taken up again at the last intact chunk.
  6. Compact removes segments oldest first, each durably before the next. A crash

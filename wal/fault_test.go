@@ -191,6 +191,9 @@ func failEveryOperation(t *testing.T, prepared files, found []state, run func(*l
 				n, failed, where := 0, "", ""
 				before := func(op, path string) error {
 					if n++; n < nth || n > nth && !fault.more {
+						if n > nth && !isFull(fault.err) && slices.Contains(essential, failed) && op == "rename" && strings.HasSuffix(path, highWaterName) {
+							t.Errorf("HIGHWATER promises something after operation %d, %s, has failed", nth, where)
+						}
 						return nil
 					}
 					if where == "" {
@@ -237,7 +240,7 @@ func TestEveryOperationOfARepairFails(t *testing.T) {
 	tail := filepath.Join(segmentsName, l.segments.tail().name())
 	end := l.segments.tail().bytes
 	crash(l)
-	writeSnapshot(t, dir, meta(20, 3), []byte("state"))
+	writeSnapshot(t, dir, meta(20, 4), []byte("state"))
 	left := readFiles(t, dir.Path)
 	left[tail] = left[tail][:end] + "torn"
 	for _, name := range []string{tail, highWaterName, "snap/x.snap"} {
@@ -247,7 +250,7 @@ func TestEveryOperationOfARepairFails(t *testing.T) {
 	for i := range maxTornFiles + 1 {
 		left[filepath.Join(tornName, fmt.Sprintf("%020d-%012d.torn", i+1, 0))] = "torn earlier"
 	}
-	found := []state{{hard: h, snap: 20}}
+	found := []state{{hard: raft.HardState{Term: 4, Commit: 2}, snap: 20}}
 	failEveryOperation(t, left, found, func(l *life) error {
 		if err := l.open(); err != nil {
 			return err

@@ -13,7 +13,6 @@ import (
 // that its end is missing; this file can.
 type highWater struct {
 	Seq  uint64 // a frame that was durable
-	Tail uint64 // a segment that was durable, by its first frame
 	Term uint64
 	Vote raft.NodeID
 	// Clean is true from a Close to the next Open: the last segment went through
@@ -59,8 +58,6 @@ func (h highWater) check(d Dir, exists bool, s *scan) error {
 	tail := s.segments.tail()
 	end := filepath.Join(s.dir, tail.name())
 	switch {
-	case tail.first < h.Tail:
-		return corrupt(end, tail.bytes, "segment %d existed, but the log ends here", h.Tail)
 	case tail.next() <= h.Seq:
 		reason := "nothing follows"
 		if s.torn != nil {

@@ -92,8 +92,7 @@ func (d Dir) CreateIdentity(id Identity) error {
 	if err := makeDir(d.FS, d.Path); err != nil {
 		return fmt.Errorf("wal: %w", err)
 	}
-	// An earlier attempt may have ended between making the directory and this.
-	if err := d.FS.SyncDir(d.path("..")); err != nil {
+	if err := syncParents(d.FS, d.Path); err != nil {
 		return fmt.Errorf("wal: %w", err)
 	}
 	held, err := d.lock(d.path(lockName))

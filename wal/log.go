@@ -216,6 +216,7 @@ func (l *Log) scan(snap raft.SnapshotMeta) (s *scan, needMark bool, err error) {
 	} else {
 		s.replay.baseKnown = true
 	}
+	s.durable = s.replay.hardState
 	needMark, reason := s.replay.reconcile(snap, firstSeq)
 	if reason != "" {
 		return nil, false, corrupt(filepath.Join(s.dir, segment{first: firstSeq}.name()), 0, "%s", reason)
@@ -235,21 +236,32 @@ func (l *Log) start(s *scan) error {
 	l.file.zeros = make([]byte, min(zeroAheadBytes, l.o.SegmentBytes))
 	l.file.limit, l.file.filled = int64(l.o.SegmentBytes), s.filled
 	l.seq = tail.next() - 1
-	l.hardState, l.durable = s.replay.hardState, s.replay.hardState
+	l.hardState, l.durable = s.replay.hardState, s.durable
 	l.base, l.lastIndex, l.lastTerm = s.replay.base, s.replay.last(), s.replay.lastTerm()
 	l.publish()
 	if err := l.file.open(l.dir, *tail, flag); err != nil {
 		return fmt.Errorf("wal: %w", err)
 	}
-	err := l.dir.withBallast(func() error { return errors.Join(l.dir.FS.SyncDir(s.dir), l.storeHighWater(false)) })
-	if err != nil {
+	if err := l.dir.withBallast(l.syncNames); err != nil {
 		return fmt.Errorf("wal: %w", err)
 	}
 	return nil
 }
 
+// syncNames makes durable what was recovered, and lets HIGHWATER say so: the
+// process before may have ended between giving a name and syncing it, and Compact
+// relies on the snapshot.
+func (l *Log) syncNames() error {
+	for _, name := range []string{segmentsName, snapshotsName} {
+		if err := l.dir.FS.SyncDir(l.dir.path(name)); err != nil {
+			return err
+		}
+	}
+	return l.storeHighWater(false)
+}
+
 func (l *Log) storeHighWater(clean bool) error {
-	h := highWater{Seq: l.seq, Tail: l.segments.tail().first, Term: l.durable.Term, Vote: l.durable.Vote, Clean: clean}
+	h := highWater{Seq: l.seq, Term: l.durable.Term, Vote: l.durable.Vote, Clean: clean}
 	return h.store(l.dir)
 }
 
@@ -269,9 +281,7 @@ func (l *Log) Close() error {
 	if err == nil && l.o.NoSync {
 		err = l.file.Datasync()
 	}
-	if closeErr := l.file.Close(); err == nil {
-		err = closeErr
-	}
+	err = errors.Join(err, l.file.Close())
 	if err == nil {
 		err = l.dir.withBallast(func() error { return l.storeHighWater(true) })
 	}

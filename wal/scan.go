@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strconv"
+
+	"redoubt/raft"
 )
 
 const segmentNameBytes = 20
@@ -61,6 +63,9 @@ type scan struct {
 	tail     []byte // intact part of the last segment
 	filled   int64  // size of the last segment's file: its frames and the zeros behind them
 	clean    bool   // closed by Close, untouched since
+	// durable is the hard state of the newest frame; that of replay may be ahead
+	// of it, by the term of a snapshot.
+	durable raft.HardState
 }
 
 // scanSegments reads every frame of every segment of d and checks that together
@@ -140,7 +145,7 @@ func (s *scan) end(path string, data []byte, reason string, following uint64) er
 	next, rest := seg.next(), data[seg.bytes:]
 	dirty := bytes.TrimRight(rest, "\x00")
 	if following > 0 {
-		if len(dirty) > 0 || next != following && (len(rest) > 0 || seg.frames == 0) {
+		if len(dirty) > 0 || len(rest) > 0 && next != following {
 			return corrupt(path, seg.bytes, "frame %d: %s, yet segment %d follows", next, reason, following)
 		}
 		return nil // where frames are missing that are not here, the next segment is named

@@ -28,51 +28,62 @@ func fileSize(t testing.TB, path string) int64 {
 	return info.Size()
 }
 
-// What each Append asks of the file system, and how long the file is then.
+// What each Append, and Close, asks of the file system, and how long the file is then.
 func TestStepsOfAnAppend(t *testing.T) {
 	const kb = 1 << 10
 	inZeros := "write fdatasync"
 	moreZeros := "write write fdatasync"
-	newSegment := "open " + moreZeros + " syncdir open write fsync close rename syncdir"
+	highWater := "open write fsync close rename syncdir"
+	newSegment := "close open " + moreZeros + " syncdir " + highWater
 	type step struct {
-		bytes int // of the entry; 0: the log is reopened after a crash
+		bytes int // of the entry; 0: the log is closed, -1: it is opened after a crash
 		ops   string
 		size  int64 // of the newest segment's file
 	}
 	for _, tt := range []struct {
 		name         string
 		segmentBytes int
+		noSync       bool
 		steps        []step
 	}{
-		{"steps of 512 KB", 2048 * kb, []step{
+		{"steps of 512 KB", 2048 * kb, false, []step{
 			{100, moreZeros, 512 * kb},
 			{12 * kb, inZeros, 512 * kb},
 			{490 * kb, inZeros, 512 * kb},
 			{20 * kb, moreZeros, 1024 * kb},
 			{1000 * kb, moreZeros, 1536 * kb},
 			{800 * kb, "write fdatasync", 2323 * kb}, // the last frame may be longer
-			{100, "close " + newSegment, 512 * kb},
+			{100, newSegment, 512 * kb},
 		}},
-		{"after a crash there are no zeros", 2048 * kb, []step{
+		{"after a crash there are no zeros", 2048 * kb, false, []step{
 			{100, moreZeros, 512 * kb},
-			{0, "", 1 * kb},
+			{-1, "", 1 * kb},
 			{100, moreZeros, 512 * kb},
 			{100, inZeros, 512 * kb},
 		}},
-		{"the limit is no multiple", 700 * kb, []step{
+		{"the limit is no multiple", 700 * kb, false, []step{
 			{100, moreZeros, 512 * kb},
 			{600 * kb, moreZeros, 700 * kb},
 			{110 * kb, "write fdatasync", 711 * kb},
-			{100, "close " + newSegment, 512 * kb},
+			{100, newSegment, 512 * kb},
 		}},
-		{"small segments", 1 * kb, []step{
+		{"small segments", 1 * kb, false, []step{
 			{100, moreZeros, 1 * kb},
 			{300, inZeros, 1 * kb},
 			{300, inZeros, 1 * kb},
 			{3 * kb, "write fdatasync", 4 * kb},
-			{100, "close " + newSegment, 1 * kb},
+			{100, newSegment, 1 * kb},
 			{5 * kb, "write fdatasync", 6 * kb},
-			{5 * kb, "close open write fdatasync syncdir open write fsync close rename syncdir", 6 * kb},
+			{5 * kb, "close open write fdatasync syncdir " + highWater, 6 * kb},
+			{0, "close " + highWater, 6 * kb},
+		}},
+		{"without sync", 1 * kb, true, []step{
+			{100, "write write", 1 * kb},
+			{100, "write", 1 * kb},
+			{1 * kb, "write", 2 * kb},
+			{100, "fdatasync " + newSegment, 1 * kb},
+			{100, "write", 1 * kb},
+			{0, "fdatasync close " + highWater, 1 * kb},
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -83,20 +94,24 @@ func TestStepsOfAnAppend(t *testing.T) {
 				ops = append(ops, op)
 				return nil
 			}}
-			o := Options{SegmentBytes: tt.segmentBytes, BallastBytes: -1}
+			o := Options{SegmentBytes: tt.segmentBytes, NoSync: tt.noSync, BallastBytes: -1}
 			l, _ := mustOpen(t, watched, o)
 			next := uint64(1)
 			for i, s := range tt.steps {
 				ops = nil
-				if s.bytes == 0 {
-					crash(l)
-					l, _ = mustOpen(t, watched, o)
-				} else {
+				switch {
+				case s.bytes > 0:
 					mustAppend(t, l, write(raft.HardState{Term: 1}, big(next, s.bytes)))
 					next++
-					if got := strings.Join(ops, " "); got != s.ops {
-						t.Errorf("step %d: %s, want %s", i, got, s.ops)
-					}
+				case s.bytes == 0:
+					mustClose(t, l)
+				default:
+					crash(l)
+					l, _ = mustOpen(t, watched, o)
+					ops = nil
+				}
+				if got := strings.Join(ops, " "); got != s.ops {
+					t.Errorf("step %d: %s, want %s", i, got, s.ops)
 				}
 				size := fileSize(t, dir.path(segmentsName, l.segments.tail().name()))
 				if (size+kb-1)/kb*kb != s.size {
@@ -104,6 +119,40 @@ func TestStepsOfAnAppend(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A new directory, and its parents, are durable before anything in them is, and
+// HIGHWATER comes last.
+func TestStepsOfANewDirectory(t *testing.T) {
+	root := fastDir(t)
+	dir := dataDir(filepath.Join(root, "a"))
+	var ops []string
+	dir.FS = watchedFS{OS(), func(op, path string) error {
+		if path, err := filepath.Rel(root, path); err == nil && !strings.HasPrefix(path, "..") && !slices.Contains([]string{"stat", "read", "readdir", "close"}, op) {
+			ops = append(ops, op+" "+path)
+		}
+		return nil
+	}}
+	if err := dir.CreateIdentity(testIdentity); err != nil {
+		t.Fatal(err)
+	}
+	mustOpen(t, dir, small)
+	want := []string{
+		"mkdir a/data", "mkdir a", "syncdir .", "mkdir a/data", "syncdir a",
+		"syncdir a", "syncdir .", // and further up
+		"lock a/data/LOCK",
+		"open a/data/IDENTITY.tmp", "write a/data/IDENTITY.tmp", "fsync a/data/IDENTITY.tmp",
+		"rename a/data/IDENTITY", "syncdir a/data",
+		"open a/data/IDENTITY", "lock a/data/LOCK", "open a/data/IDENTITY",
+		"mkdir a/data/wal", "syncdir a/data", "mkdir a/data/snap", "syncdir a/data",
+		"open a/data/wal/00000000000000000001", "syncdir a/data/wal", "syncdir a/data/snap",
+		"open a/data/HIGHWATER.tmp", "write a/data/HIGHWATER.tmp", "fsync a/data/HIGHWATER.tmp",
+		"rename a/data/HIGHWATER", "syncdir a/data",
+		"remove a/data/BALLAST",
+	}
+	if !slices.Equal(ops, want) {
+		t.Errorf("steps are\n%s\nwant\n%s", strings.Join(ops, "\n"), strings.Join(want, "\n"))
 	}
 }
 

@@ -162,10 +162,14 @@ func (s SnapshotFile) publish(f File, name string) error {
 	if err == nil {
 		err = s.fs.Rename(name, s.Path)
 	}
-	if err == nil {
-		err = s.fs.SyncDir(filepath.Dir(s.Path))
-	}
 	if err != nil {
+		return fmt.Errorf("wal: snapshot: %w", err)
+	}
+	return s.syncName()
+}
+
+func (s SnapshotFile) syncName() error {
+	if err := s.fs.SyncDir(filepath.Dir(s.Path)); err != nil {
 		return fmt.Errorf("wal: snapshot: %w", err)
 	}
 	return nil

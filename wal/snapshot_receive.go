@@ -147,7 +147,7 @@ func (r *SnapshotReceiver) Commit() (SnapshotFile, error) {
 		return SnapshotFile{}, fmt.Errorf("%w: the end, stored are %d of %d", ErrSnapshotOffset, r.offset, r.file.Size)
 	}
 	if r.f == nil {
-		return r.file, r.verify(r.file.Path)
+		return r.file, errors.Join(r.verify(r.file.Path), r.file.syncName())
 	}
 	var damage *CorruptError
 	if err := r.verify(r.path); errors.As(err, &damage) {
