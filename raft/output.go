@@ -56,16 +56,18 @@ func (c *Core) Flush() Output {
 
 // takeWrite puts all that is not written yet into one Write.
 func (c *Core) takeWrite() *Write {
+	hard := HardState{Term: c.term, Vote: c.vote, Commit: c.log.commit}
+	old := c.writtenHard
+	mustSync := hard.Term != old.Term || hard.Vote != old.Vote || c.log.written < c.log.last() || c.snapshot != nil
+	if !mustSync && hard.Commit == old.Commit {
+		return nil
+	}
 	w := Write{
 		Seq:       c.seq + 1,
-		HardState: HardState{Term: c.term, Vote: c.vote, Commit: c.log.commit},
+		HardState: hard,
 		Entries:   c.log.between(c.log.written, c.log.last()),
 		Snapshot:  c.snapshot,
-	}
-	old := c.writtenHard
-	w.MustSync = w.HardState.Term != old.Term || w.HardState.Vote != old.Vote || len(w.Entries) > 0 || w.Snapshot != nil
-	if !w.MustSync && w.HardState.Commit == old.Commit {
-		return nil
+		MustSync:  mustSync,
 	}
 	c.seq = w.Seq
 	c.writtenHard = w.HardState

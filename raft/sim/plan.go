@@ -85,7 +85,7 @@ func NewPlan(seed uint64) *Plan {
 
 func newKnobs(rng *rand.Rand) Knobs {
 	k := Knobs{
-		TickMs: pick(rng, 10, 25, 50, 50), TimeoutMs: pick[int64](rng, 500, 2000, 5000),
+		TickMs: pick(rng, 10, 25, 25, 50, 50, 50, 50), TimeoutMs: pick[int64](rng, 500, 2000, 5000),
 		MaxAppendBytes: 1 << 20, MaxInflightBytes: 16 << 20, MaxUncommittedBytes: 256 << 20,
 		SnapshotBytes: 64 << 20, SegmentBytes: 32 << 10, PieceBytes: 4 << 10, ChunkBytes: 16 << 10,
 		DiskUs: pick[int64](rng, 50, 300, 3000), ApplyUs: pick[int64](rng, 5, 100, 3000),
