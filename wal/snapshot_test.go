@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"redoubt/raft"
 )
 
@@ -299,6 +301,41 @@ func TestReceiveSnapshot(t *testing.T) {
 	r.Abort()
 	if latest, ok, err := dir.LatestSnapshot(); err != nil || !ok || latest.ID != f.ID {
 		t.Errorf("latest is %+v, %v, %v", latest, ok, err)
+	}
+}
+
+// A large one is synced on the way, so that the end does not keep the log's own
+// syncs waiting.
+func TestLargeSnapshotsAreSyncedOnTheWay(t *testing.T) {
+	f, raw := source(t, 2*snapshotSyncBytes+1000)
+	dir := newDir(t)
+	syncs := 0
+	var fail error
+	dir.FS = watchedFS{OS(), func(op, path string) error {
+		if op != "fsync" {
+			return nil
+		}
+		syncs++
+		return fail
+	}}
+	writeSnapshot(t, dir, meta(5, 2), randomBytes(2*snapshotSyncBytes+1000))
+	if syncs != 3 {
+		t.Errorf("written with %d fsyncs, want 3", syncs)
+	}
+	syncs = 0
+	r, _ := mustReceive(t, dir, f)
+	for offset := 0; offset < len(raw); offset += maxChunkBytes {
+		if err := r.Append(raw[offset:min(offset+maxChunkBytes, len(raw))], int64(offset)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := r.Commit(); err != nil || syncs != 3 {
+		t.Errorf("received with %d fsyncs, want 3 (%v)", syncs, err)
+	}
+	fail = unix.EIO
+	r, _ = mustReceive(t, Dir{newDir(t).Path, dir.FS}, f)
+	if err := r.Append(raw[:snapshotSyncBytes], 0); !errors.Is(err, fail) {
+		t.Errorf("Append: %v, want %v", err, fail)
 	}
 }
 
