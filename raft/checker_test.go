@@ -11,11 +11,12 @@ type checker struct {
 	c            *cluster
 	leaders      map[uint64]string // term → who, in which life (§5.2 Election Safety)
 	entries      map[uint64]Entry  // index → what was committed (State Machine Safety)
+	by           map[uint64]uint64 // index → the term of whom it was first seen committed at
 	maxCommitted uint64
 }
 
 func newChecker(c *cluster) *checker {
-	return &checker{c: c, leaders: map[uint64]string{}, entries: map[uint64]Entry{}}
+	return &checker{c: c, leaders: map[uint64]string{}, entries: map[uint64]Entry{}, by: map[uint64]uint64{}}
 }
 
 func (k *checker) failf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
@@ -38,23 +39,29 @@ func (k *checker) turn(n *node) {
 	}
 }
 
-// complete: a new leader has every committed entry (§5.4 Leader Completeness).
+// complete: a new leader has what was committed in earlier terms (§5.4 Leader
+// Completeness). Late votes may elect one when a later term has its leader.
 func (k *checker) complete(n *node) {
 	for index, e := range k.entries {
-		if index > n.core.log.base && !n.core.log.matches(index, e.Term) {
+		if k.by[index] < n.core.term && index > n.core.log.base && !n.core.log.matches(index, e.Term) {
 			k.failf("Leader Completeness: %s leads term %d without %d/t%d", n.id, n.core.term, index, e.Term)
 		}
 	}
 }
 
-// committed is called for each entry a node is given to apply.
-func (k *checker) committed(n *node, e Entry) {
+// appliesNext: entries are applied in order and when they are durable here.
+func (k *checker) appliesNext(n *node, e Entry) {
 	if e.Index != n.applied+1 {
 		k.failf("%s applies %d after %d", n.id, e.Index, n.applied)
 	}
 	if !n.disk.has(e) {
 		k.failf("%s applies %d/t%d, which is not on its disk", n.id, e.Index, e.Term)
 	}
+}
+
+// committed is called for each entry a node is given to apply.
+func (k *checker) committed(n *node, e Entry) {
+	k.appliesNext(n, e)
 	was, ok := k.entries[e.Index]
 	if ok {
 		if was.Term != e.Term || was.Type != e.Type || !bytes.Equal(was.Data, e.Data) {
@@ -62,7 +69,7 @@ func (k *checker) committed(n *node, e Entry) {
 		}
 		return
 	}
-	k.entries[e.Index] = e
+	k.entries[e.Index], k.by[e.Index] = e, n.core.term
 	k.maxCommitted = max(k.maxCommitted, e.Index)
 	have, voters := 0, 0
 	for _, m := range n.core.config().Members {

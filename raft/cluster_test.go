@@ -121,13 +121,15 @@ func (c *cluster) node(id NodeID) *node {
 }
 
 // wipe makes a new, empty disk with a new incarnation.
-func (n *node) wipe() {
+func (n *node) wipe() { n.newDisk(n.c.rng.Uint64() | 1) }
+
+func (n *node) newDisk(incarnation uint64) {
 	bootstrap := Configuration{}
 	for _, m := range n.disk.snap.Config.Members {
 		m.Incarnation = 0
 		bootstrap.Members = append(bootstrap.Members, m)
 	}
-	n.incarnation = n.c.rng.Uint64() | 1
+	n.incarnation = incarnation
 	n.lost = append(n.lost, n.disk)
 	n.disk = disk{snap: SnapshotMeta{Config: bootstrap}}
 }

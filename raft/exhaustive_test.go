@@ -1,0 +1,137 @@
+package raft
+
+import (
+	"flag"
+	"testing"
+)
+
+// enoughStates is with how many each search must meet what it is for.
+const enoughStates = 4_000_000
+
+var statesFlag = flag.Int("states", defaultStates, "how many worlds TestExhaustive visits")
+
+// TestExhaustive tries every order of events in a cluster of three, from several
+// beginnings, as far as the number of states allows: messages in any order, more
+// than once or never, writes that become durable late, crashes that lose what is
+// not durable, timers that run out at any moment, commands, reads, handing over,
+// snapshots, lost disks. The promises are checked in every state, and a broken
+// one is told with the shortest way to it.
+//
+//	go test ./raft -run TestExhaustive -v -states 10000000
+//	go test ./raft -run TestExhaustive/figure_8 -v
+func TestExhaustive(t *testing.T) {
+	all := roots()
+	var met marks
+	for _, r := range all {
+		t.Run(r.name, func(t *testing.T) {
+			states := *statesFlag / len(all)
+			if testing.Short() {
+				states /= 10
+			}
+			x := newExplorer(&r)
+			failure := failureOf(func() { x.search(states) })
+			t.Log(x.report())
+			if failure != "" {
+				t.Fatalf("%s\n%s", failure, x.trace(append(x.script, x.path(x.origin)...)))
+			}
+			if missing := r.must &^ x.met; missing != 0 && states*len(all) >= enoughStates {
+				t.Errorf("not met: %s", missing)
+			}
+			met |= r.must
+			// The search and cores that are never copied agree.
+			for i := 0; i < len(x.origins); i += 1 + len(x.origins)/20 {
+				x.trace(append(x.script, x.path(x.origins[i])...))
+			}
+		})
+	}
+	if !t.Failed() && met != 1<<numMarks-1 {
+		t.Errorf("no search has to meet: %s", (1<<numMarks-1)&^met)
+	}
+}
+
+// root is where a search begins: three new nodes and a few events.
+type root struct {
+	name   string
+	script func(s *script)
+	limits limits
+	must   marks // that the search has to meet
+
+	isNew       bool // no incarnation is recorded yet
+	promptDisks bool // writes are durable at once, which leaves more depth for the rest
+	openTurns   bool // several events may fall into one turn
+}
+
+func roots() []root {
+	return []root{
+		{
+			name: "elections", script: func(s *script) {}, limits: limits{timeouts: 3, crashes: 2},
+			must: markElected | markLost | markPreVoteRefused | markCrashLostTerm,
+		}, {
+			name: "first election", isNew: true, script: func(s *script) {}, limits: limits{timeouts: 2, crashes: 2},
+			must: markElected,
+		}, {
+			name: "half founded", isNew: true, promptDisks: true, script: (*script).halfFounded,
+			limits: limits{timeouts: 2, crashes: 1, wipes: 1}, must: markElected | markVoteRefused,
+		}, {
+			name: "late vote", script: (*script).lateVote, limits: limits{timeouts: 1, crashes: 2, proposals: 1, reads: 1},
+			must: markOldLeaderElected | markStaleReadAsked | markTwoLeaders,
+		}, {
+			name: "votes under way", promptDisks: true, script: (*script).votesUnderWay, limits: limits{timeouts: 2, crashes: 1},
+			must: markElected,
+		}, {
+			name: "replication", script: (*script).started, limits: limits{timeouts: 1, ticks: 1, crashes: 2, proposals: 2},
+			must: markCommitted | markCrashLostEntry | markLeaderCrashed | markWithoutOwnDisk,
+		}, {
+			name: "lagging", promptDisks: true, script: (*script).lagging, limits: limits{timeouts: 2, crashes: 1, wipes: 1},
+			must: markVoteRefused | markElected,
+		}, {
+			name: "conflict", script: (*script).replaced, limits: limits{timeouts: 1, ticks: 1, crashes: 2, proposals: 1},
+			must: markOverridden | markLateReport | markUnseated,
+		}, {
+			name: "deep conflict", promptDisks: true, script: (*script).replaced,
+			limits: limits{timeouts: 2, ticks: 1, crashes: 2, proposals: 1}, must: markOverridden | markAppendRefused | markFigure8,
+		}, {
+			name: "open turns", openTurns: true, script: (*script).replaced, limits: limits{timeouts: 1, crashes: 1, proposals: 1},
+			must: markOverridden | markLateReport,
+		}, {
+			name: "figure 8", promptDisks: true, script: (*script).figure8, limits: limits{timeouts: 1, crashes: 1},
+			must: markFigure8 | markFigure8Undone | markVoteRefused,
+		}, {
+			name: "leads again", script: (*script).leadsAgain,
+			limits: limits{timeouts: 1, crashes: 1, proposals: 1, reads: 2}, must: markRead | markOverridden,
+		}, {
+			name: "reads", promptDisks: true, script: (*script).asked,
+			limits: limits{timeouts: 1, ticks: 1, crashes: 1, proposals: 1, reads: 2}, must: markRead | markFollowerRead,
+		}, {
+			name: "stale reads", promptDisks: true, script: (*script).confirmed, limits: limits{ticks: 2, proposals: 1, reads: 2},
+			must: markStaleReadAsked | markReadFailed | markSteppedDown | markRead,
+		}, {
+			name: "handing over", script: (*script).started,
+			limits: limits{timeouts: 1, crashes: 1, proposals: 1, reads: 1, transfers: 1}, must: markTransferred | markElected,
+		}, {
+			name: "snapshots", script: (*script).snapshotNeeded, limits: limits{timeouts: 1, crashes: 2, proposals: 1, compactions: 1},
+			must: markInstalled | markInstalledOverConflict | markCrashLostEntry,
+		}, {
+			name: "old snapshots", promptDisks: true, script: (*script).snapshotNeeded,
+			limits: limits{timeouts: 1, crashes: 1, proposals: 2, compactions: 1}, must: markInstalled | markCommitted,
+		},
+	}
+}
+
+func (r *root) newNodes() [3]*node {
+	config := recorded(3)
+	var nodes [3]*node
+	for i, m := range config.Members {
+		n := &node{id: m.ID, incarnation: m.Incarnation, disk: disk{snap: SnapshotMeta{Config: config}}}
+		if r.isNew {
+			n.disk.snap.Config = bootstrapConfig(3, 0)
+		}
+		n.template = Config{
+			ID: m.ID, Incarnation: m.Incarnation, ElectionTicks: 2, HeartbeatTicks: 1,
+			MaxAppendBytes: 1, MaxInflightBytes: 3 * entryOverheadBytes, MaxUncommittedBytes: 1 << 10,
+		}
+		n.newLife()
+		nodes[i] = n
+	}
+	return nodes
+}
