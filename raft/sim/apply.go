@@ -99,7 +99,7 @@ func (n *node) snapshotPiece(s *snapshotRun) {
 	if s.writer != nil && !n.onDisk(func() error { return n.writePiece(s, piece, last) }) {
 		return
 	}
-	if !last {
+	if !last && n.up() {
 		n.afterDisk(n.exponential(n.w.plan.Knobs.DiskUs+n.w.plan.Knobs.PieceUs), func() { n.snapshotPiece(s) })
 	}
 }
@@ -121,6 +121,7 @@ func (n *node) writePiece(s *snapshotRun, piece []byte, last bool) error {
 	}
 	n.w.mark(MarkSnapshotWritten)
 	n.snapshotDone(s, file.Size, true)
+	n.w.gotSnapshot(n)
 	return nil
 }
 

@@ -12,12 +12,13 @@ import (
 
 // Fault is one thing that goes wrong for a while.
 type Fault struct {
-	Kind  FaultKind
-	AtMs  int64
-	ForMs int64
-	Node  int   // whom it hits
-	Peer  int   // on the other side, where there is one
-	Arg   int64 // see the kinds
+	Kind   FaultKind
+	AtMs   int64
+	ForMs  int64
+	Node   int   // whom it hits
+	Leader bool  // instead: whoever leads then, if anybody does
+	Peer   int   // on the other side, where there is one
+	Arg    int64 // see the kinds
 }
 
 // FaultKind names what goes wrong.
@@ -25,44 +26,47 @@ type FaultKind uint8
 
 // The kinds of faults. A process that ended comes back when the fault is over.
 const (
-	FaultIsolate    FaultKind = iota // Node hears nobody and nobody hears it
-	FaultSplit                       // the nodes in the bit set Arg and the others are apart
-	FaultOneWay                      // nothing gets from Node to Peer
-	FaultDeaf                        // nothing gets to Node
-	FaultMute                        // nothing gets from Node
-	FaultBridge                      // only Node is heard by all; the others are split by Arg
-	FaultChain                       // every node hears its two neighbours only
-	FaultSlowLink                    // Node to Peer takes Arg µs more
-	FaultLoss                        // of what goes from and to Node, Arg in 1000 is lost
-	FaultKill                        // SIGKILL
-	FaultPower                       // power cut of Node
-	FaultPowerAll                    // of all
-	FaultKillAll                     // SIGKILL of all
-	FaultCutInStep                   // power cut at the Arg'th operation of its disk from now
-	FaultCrashLoop                   // every start is followed by the next crash, Arg ms later
-	FaultPause                       // SIGSTOP
-	FaultSuspend                     // the machine sleeps: its clock stands still as well
-	FaultClockJump                   // the wall clock jumps by Arg ms, for good
-	FaultClockRate                   // the timer runs at Arg percent
-	FaultDiskStall                   // syncs hang
-	FaultDiskSlow                    // syncs take Arg times as long
-	FaultReadError                   // EIO on the Arg'th read from now
-	FaultWriteError                  // EIO on the Arg'th write from now, which is cut short
-	FaultSyncError                   // EIO on the Arg'th fsync from now, whose pages are lost
-	FaultMetaError                   // EIO on the Arg'th open, rename or removal from now
-	FaultDiskFull                    // Arg more bytes and the disk is full
-	FaultSlowApply                   // the state machine takes Arg µs more per round
-	FaultHangUp                      // all client connections of Node break
-	FaultRot                         // power cut, then a byte of a file is changed
-	FaultLoseFile                    // power cut, then a file is gone
-	FaultMisdirect                   // power cut, then a sector is found elsewhere
-	FaultWipe                        // the disk is replaced by an empty one
+	FaultIsolate       FaultKind = iota // Node hears nobody and nobody hears it
+	FaultSplit                          // the nodes in the bit set Arg and the others are apart
+	FaultOneWay                         // nothing gets from Node to Peer
+	FaultDeaf                           // nothing gets to Node
+	FaultMute                           // nothing gets from Node
+	FaultBridge                         // only Node is heard by all; the others are split by Arg
+	FaultChain                          // every node hears its two neighbours only
+	FaultSlowLink                       // Node to Peer takes Arg µs more
+	FaultLoss                           // of what goes from and to Node, Arg in 1000 is lost
+	FaultKill                           // SIGKILL
+	FaultPower                          // power cut of Node
+	FaultPowerAll                       // of all
+	FaultKillAll                        // SIGKILL of all
+	FaultCutInStep                      // power cut at the Arg'th operation of its disk from now
+	FaultCutAtName                      // power cut at the Arg'th rename or fsync of a directory from now
+	FaultCutAtSnapshot                  // whoever has just got a snapshot, written or received, loses power
+	FaultHunt                           // whoever leads is killed Arg ms after its election, for twice as long
+	FaultCrashLoop                      // every start is followed by the next crash, Arg ms later
+	FaultPause                          // SIGSTOP
+	FaultSuspend                        // the machine sleeps: its clock stands still as well
+	FaultClockJump                      // the wall clock jumps by Arg ms, for good
+	FaultClockRate                      // the timer runs at Arg percent
+	FaultDiskStall                      // syncs hang
+	FaultDiskSlow                       // syncs take Arg times as long
+	FaultReadError                      // EIO on the Arg'th read from now
+	FaultWriteError                     // EIO on the Arg'th write from now, which is cut short
+	FaultSyncError                      // EIO on the Arg'th fsync from now, whose pages are lost
+	FaultMetaError                      // EIO on the Arg'th open, rename or removal from now
+	FaultDiskFull                       // Arg more bytes and the disk is full
+	FaultSlowApply                      // the state machine takes Arg µs more per round
+	FaultHangUp                         // all client connections of Node break
+	FaultRot                            // power cut, then a byte of a file is changed
+	FaultLoseFile                       // power cut, then a file is gone
+	FaultMisdirect                      // power cut, then a sector is found elsewhere
+	FaultWipe                           // the disk is replaced by an empty one
 	faultKinds
 )
 
 var faultNames = [faultKinds]string{
 	"isolate", "split", "one-way", "deaf", "mute", "bridge", "chain", "slow-link", "loss", "kill", "power", "power-all", "kill-all",
-	"cut-in-step", "crash-loop", "pause", "suspend", "clock-jump", "clock-rate", "disk-stall", "disk-slow", "read-error",
+	"cut-in-step", "cut-at-name", "cut-at-snapshot", "hunt", "crash-loop", "pause", "suspend", "clock-jump", "clock-rate", "disk-stall", "disk-slow", "read-error",
 	"write-error", "sync-error", "meta-error", "disk-full", "slow-apply", "hang-up", "rot", "lose-file", "misdirect", "wipe",
 }
 
@@ -134,7 +138,7 @@ func newFaults(rng *rand.Rand, p *Plan) []Fault {
 func newFault(rng *rand.Rand, p *Plan, k FaultKind) Fault {
 	f := Fault{
 		Kind: k, AtMs: rng.Int64N(p.DurationMs), ForMs: pick[int64](rng, 20, 300, 2000, 10_000),
-		Node: rng.IntN(p.Nodes), Peer: rng.IntN(p.Nodes),
+		Node: rng.IntN(p.Nodes), Peer: rng.IntN(p.Nodes), Leader: !k.costsDisk() && rng.IntN(2) == 0,
 	}
 	switch k {
 	case FaultSplit, FaultBridge:
@@ -145,6 +149,10 @@ func newFault(rng *rand.Rand, p *Plan, k FaultKind) Fault {
 		f.Arg = pick[int64](rng, 100, 500, 900)
 	case FaultCutInStep:
 		f.Arg = 1 + rng.Int64N(pick[int64](rng, 4, 12, 40))
+	case FaultCutAtName:
+		f.Arg = 1 + rng.Int64N(pick[int64](rng, 1, 3, 8))
+	case FaultHunt:
+		f.Arg = pick[int64](rng, 1, 5, 20, 100, 500)
 	case FaultReadError, FaultWriteError, FaultSyncError, FaultMetaError:
 		f.Arg = 1 + rng.Int64N(pick[int64](rng, 1, 5, 20))
 	case FaultCrashLoop:
@@ -165,6 +173,9 @@ func newFault(rng *rand.Rand, p *Plan, k FaultKind) Fault {
 
 // begin makes a fault happen, and schedules its end.
 func (w *World) begin(f Fault) {
+	if leader := w.leader(); f.Leader && leader != nil {
+		f.Node = leader.index
+	}
 	n := w.nodes[f.Node]
 	if w.healed || n.lost || f.Kind.costsDisk() && !w.mayLose(n) {
 		return
@@ -199,12 +210,22 @@ func (w *World) inject(f Fault, n *node) (end func()) {
 	case FaultCutInStep:
 		if f.Peer == f.Node { // while it recovers
 			n.kill()
-			n.disk.cutIn = int(f.Arg)
+			n.disk.cutIn, n.disk.cutNames = int(f.Arg), false
 			n.start()
 		} else {
-			n.disk.cutIn = int(f.Arg)
+			n.disk.cutIn, n.disk.cutNames = int(f.Arg), false
 		}
 		return func() { n.disk.cutIn = 0; n.start() }
+	case FaultCutAtName:
+		n.disk.cutIn, n.disk.cutNames = int(f.Arg), true
+		return func() { n.disk.cutIn = 0; n.start() }
+	case FaultCutAtSnapshot:
+		w.cutAtSnapshot++
+		return func() { w.cutAtSnapshot--; w.startAll() }
+	case FaultHunt:
+		w.huntMs = f.Arg
+		w.hunt(w.leader())
+		return func() { w.huntMs = 0; w.startAll() }
 	case FaultCrashLoop:
 		return w.crashLoop(f, n)
 	case FaultPause, FaultSuspend:
@@ -258,10 +279,47 @@ func (w *World) all(f Fault) func() {
 			n.kill()
 		}
 	}
-	return func() {
-		for _, n := range w.nodes {
-			n.start()
+	return w.startAll
+}
+
+func (w *World) startAll() {
+	for _, n := range w.nodes {
+		n.start()
+	}
+}
+
+// leader is the node that leads in the latest term; nil: nobody does.
+func (w *World) leader() (leader *node) {
+	latest := uint64(0)
+	for _, n := range w.nodes {
+		if leads, term := n.leads(); leads && term > latest {
+			leader, latest = n, term
 		}
+	}
+	return leader
+}
+
+// hunt kills a leader a while after its election.
+func (w *World) hunt(n *node) {
+	if w.huntMs == 0 || n == nil {
+		return
+	}
+	ms := w.huntMs
+	n.after(ms*1000, func() {
+		if w.healed {
+			return
+		}
+		n.kill()
+		w.after(2*ms*1000, n.start)
+	})
+}
+
+// gotSnapshot is told of a snapshot that has just become durable, before the
+// loop of the node knows.
+func (w *World) gotSnapshot(n *node) {
+	if w.cutAtSnapshot > 0 && !w.healed {
+		w.mark(MarkCutAtSnapshot)
+		n.powerOff("at a new snapshot")
 	}
 }
 

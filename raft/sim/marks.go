@@ -95,6 +95,7 @@ const (
 	MarkCutInStep
 	MarkCutInRecovery
 	MarkCutInSnapshot
+	MarkCutAtSnapshot
 	MarkDiskStall
 	MarkDiskErrorInjected
 	MarkDiskErrorStops
@@ -200,6 +201,7 @@ var markNames = [markCount]string{
 	MarkCutInStep:                   "the power goes between two operations of one step",
 	MarkCutInRecovery:               "the power goes while a node recovers",
 	MarkCutInSnapshot:               "the power goes while a snapshot gets its name",
+	MarkCutAtSnapshot:               "the power goes when a snapshot is durable, before the node knows",
 	MarkDiskStall:                   "a disk hangs",
 	MarkDiskErrorInjected:           "a disk fails",
 	MarkDiskErrorStops:              "a node stops after a disk error",

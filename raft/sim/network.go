@@ -316,6 +316,10 @@ func (t *transfer) chunk(offset int64) {
 			to.w.mark(MarkSnapshotReceived)
 			leads, _ := t.from.leads()
 			to.w.markIf(!leads, MarkTransferAcrossLeaders)
+			if to.w.gotSnapshot(to); !to.up() {
+				t.broken()
+				return
+			}
 			to.receive(t.msg)
 			t.hop(to, t.from, func() { t.finish(true) })
 		default:

@@ -205,6 +205,7 @@ func (o *oracle) elected(n *node, v *view, term uint64) {
 		o.w.fail("election safety", "%s and %s lead term %d", o.w.nodes[other].id, n.id, term)
 	}
 	o.leaders[term] = n.index
+	o.w.hunt(n)
 	if o.firstLeaderUs == 0 {
 		o.firstLeaderUs = o.w.nowUs
 	}

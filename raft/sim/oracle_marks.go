@@ -218,5 +218,5 @@ func (w *World) marksAtEnd() {
 func (w *World) cutMarks(n *node, cut powerCut) {
 	w.mark(MarkCutInStep)
 	w.markIf(!n.up(), MarkCutInRecovery)
-	w.markIf(cut.op == opMeta && strings.HasSuffix(cut.name, ".snap") || cut.op == opSyncDir && strings.HasSuffix(cut.name, "/snap"), MarkCutInSnapshot)
+	w.markIf(cut.op == opRename && strings.HasSuffix(cut.name, ".snap") || cut.op == opSyncDir && strings.HasSuffix(cut.name, "/snap"), MarkCutInSnapshot)
 }

@@ -46,6 +46,9 @@ func (o *oracle) applied(n *node, it *replica.ApplyItem) {
 		o.appliedEntry(n, store, &it.Entry, it.Batch)
 	case it.Reads != nil:
 		for _, b := range it.Reads {
+			if o.w.tracing() {
+				o.w.tracef("%s reads at index %d:%s -> %.100q", n.id, store.Index(), describeCommands(b.Commands), b.Reply)
+			}
 			o.replayed(n, b, o.replay(n, readTime, b.Commands, b.Reply), store.Index())
 		}
 	case it.Install != nil:
@@ -56,6 +59,10 @@ func (o *oracle) applied(n *node, it *replica.ApplyItem) {
 }
 
 func (o *oracle) appliedEntry(n *node, store *fsm.Store, e *raft.Entry, b *replica.Batch) {
+	if o.w.tracing() && (e.Index >= uint64(len(o.states)) || o.states[e.Index] == 0) {
+		_, commands, _ := fsm.DecodeEntry(e.Data, databases)
+		o.w.tracef("%s is the first to apply entry %d of term %d:%s", n.id, e.Index, e.Term, describeCommands(commands))
+	}
 	switch {
 	case e.Type != raft.EntryCommand:
 	case store.Index() != e.Index:

@@ -20,10 +20,11 @@ type World struct {
 	fronts []*frontEnd
 	oracle oracle
 
-	nowUs   int64
-	events  eventHeap
-	ordinal uint64 // of events
-	healed  bool
+	nowUs                 int64
+	events                eventHeap
+	ordinal               uint64 // of events
+	healed                bool
+	huntMs, cutAtSnapshot int64 // see FaultHunt, FaultCutAtSnapshot
 
 	Marks   Marks
 	Stats   Stats
