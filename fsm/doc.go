@@ -16,7 +16,8 @@
 //     the order of (expiry, database, key).
 //  4. Before a slot changes, prepare lets a running snapshot have it.
 //  5. Every change of a key gives it a new version (Store.nextVersion), and the
-//     slot's mark the same; WATCH compares versions (Store.watchVersion).
+//     slot's mark the same; SWAPDB gives one to both databases. WATCH compares
+//     versions (Store.watchVersion).
 //  6. The order of keys is that of (slot, hash, key). The hash is keyed by the
 //     seed of the first entry, so clients cannot choose it.
 //
@@ -51,9 +52,10 @@
 //	1  mark   database n, slot n, removed n, changed n
 //	2  key    type 1, encoding 1, database n, version n, expiry n, key string,
 //	          value string
+//	4  swap   database n, version n
 //	3  end    keys 8, keys with an expiry 8, sum of the XXH64 of all key records 8
 //
-// Marks come first. Keys are in no order: a slot that a write was about to touch
+// Marks and swaps come first. Keys are in no order: a slot that a write was about to touch
 // comes early. A key's slot is not stored, it follows from the key. The file
 // around it has the checksums (package wal); the sums here catch a snapshot
 // that was not taken right.

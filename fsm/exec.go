@@ -76,9 +76,9 @@ func (s *Store) watchVersion(db int, key []byte) uint64 {
 		return removed << 1
 	case o.expired(s.now):
 		// As if it had been removed when it expired.
-		return max(removed, o.version) << 1
+		return max(removed, o.version, s.swapped[db]) << 1
 	default:
-		return o.version<<1 | exists
+		return max(o.version, s.swapped[db])<<1 | exists
 	}
 }
 

@@ -44,7 +44,7 @@ func swapDB(c *call) {
 	case !c.isDatabase(a) || !c.isDatabase(b):
 		c.err(resp.ErrDBIndex)
 	default:
-		c.store.swap(int(a), int(b))
+		c.store.swap(int(a), int(b), c.version)
 		c.ok()
 	}
 }

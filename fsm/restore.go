@@ -47,6 +47,8 @@ func (in *restorer) restore() error {
 		switch tag {
 		case recordMark:
 			err = in.mark()
+		case recordSwap:
+			err = in.swap()
 		case recordKey:
 			err = in.key()
 		case recordTrailer:
@@ -82,6 +84,22 @@ func (in *restorer) head() error {
 	if s.now < 0 {
 		return errors.New("log time is negative")
 	}
+	return nil
+}
+
+func (in *restorer) swap() error {
+	db, err := in.database()
+	if err != nil {
+		return err
+	}
+	version, err := binary.ReadUvarint(in.r)
+	if err != nil {
+		return err
+	}
+	if version == 0 || version > in.store.version || in.store.swapped[db] != 0 {
+		return errors.New("impossible version of a swap")
+	}
+	in.store.swapped[db] = version
 	return nil
 }
 

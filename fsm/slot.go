@@ -95,6 +95,9 @@ func (d *database) remove(p place, o *object) {
 	d.keys--
 }
 
+// has says whether there are keys in a slot.
+func (d *database) has(slot int) bool { return d.slots != nil && d.slots[slot].count > 0 }
+
 // occupied returns the first slot at or after n that has keys, SlotCount if
 // there is none.
 func (d *database) occupied(n int) int {

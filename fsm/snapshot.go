@@ -30,6 +30,7 @@ const (
 	recordMark    = 1
 	recordKey     = 2
 	recordTrailer = 3
+	recordSwap    = 4
 )
 
 const snapshotMagic = "redoubt-fsm\x01"
@@ -155,6 +156,13 @@ func (s *Store) appendHead(dst []byte) []byte {
 		s.index, uint64(s.now), s.hash, s.version, s.hashKey.k0, s.hashKey.k1, s.expired,
 	} {
 		dst = binary.LittleEndian.AppendUint64(dst, n)
+	}
+	for db, version := range s.swapped {
+		if version > 0 {
+			dst = append(dst, recordSwap)
+			dst = binary.AppendUvarint(dst, uint64(db))
+			dst = binary.AppendUvarint(dst, version)
+		}
 	}
 	for db, marks := range s.marks {
 		for n, m := range marks {

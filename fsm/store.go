@@ -46,6 +46,7 @@ type Store struct {
 	expired   uint64 // keys removed because their time had come
 	databases []database
 	marks     [][]mark // per database and slot; nil until the first change
+	swapped   []uint64 // per database: version of the last SWAPDB
 
 	// Figures of this node.
 	hits, misses uint64
@@ -71,6 +72,7 @@ func New(c Config) *Store {
 		maxReplyBytes: MaxReplyBytes,
 		databases:     make([]database, c.Databases),
 		marks:         make([][]mark, c.Databases),
+		swapped:       make([]uint64, c.Databases),
 	}
 }
 
@@ -253,14 +255,16 @@ func (s *Store) flush(db int) {
 	}
 }
 
-// swap exchanges two databases. Keys missing before and after count as changed
-// if their slot was in either.
-func (s *Store) swap(a, b int) {
+// swap exchanges two databases. To WATCH everything in them has changed with
+// version: the keys, and those missing before and after if either has keys in
+// their slot.
+func (s *Store) swap(a, b int, version uint64) {
 	if a == b {
 		return
 	}
 	s.databases[a], s.databases[b] = s.databases[b], s.databases[a]
 	for _, db := range []int{a, b} {
+		s.swapped[db] = version
 		if s.marks[db] == nil {
 			s.marks[db] = make([]mark, SlotCount)
 		}
@@ -268,6 +272,9 @@ func (s *Store) swap(a, b int) {
 	for i := range SlotCount {
 		ma, mb := &s.marks[a][i], &s.marks[b][i]
 		changed := max(ma.changed, mb.changed)
+		if s.databases[a].has(i) || s.databases[b].has(i) {
+			changed = version
+		}
 		*ma = mark{changed, changed}
 		*mb = *ma
 	}
