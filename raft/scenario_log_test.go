@@ -72,13 +72,20 @@ func TestStaleAnswersAreHarmless(t *testing.T) {
 }
 
 func TestLongConflictsConvergeInOneTripPerTerm(t *testing.T) {
-	// 50 terms of 40 entries in conflict on either side, in alternation.
+	// 50 terms in conflict on either side, in alternation.
+	for _, perTerm := range []int{40, 2000} {
+		convergeInOneTripPerTerm(t, 50, perTerm)
+	}
+}
+
+func convergeInOneTripPerTerm(t *testing.T, terms, perTerm int) {
 	var mine, theirs []uint64
-	for i := range 2000 {
-		mine = append(mine, 2+2*uint64(i/40))
-		theirs = append(theirs, 1+2*uint64(i/40))
+	for i := range terms * perTerm {
+		mine = append(mine, 2+2*uint64(i/perTerm))
+		theirs = append(theirs, 1+2*uint64(i/perTerm))
 	}
 	s := newSolo(t, 3, HardState{Term: 200}, logOf(mine...))
+	s.cfg.MaxAppendBytes, s.cfg.MaxInflightBytes = perTerm*25, perTerm*100
 	s.win()
 	s.turn()
 	f := newSolo(t, 3, HardState{Term: 201}, logOf(theirs...))
@@ -97,13 +104,13 @@ func TestLongConflictsConvergeInOneTripPerTerm(t *testing.T) {
 		for _, m := range f.turn().sent(MsgAppendReply) {
 			s.hear("2", m)
 		}
-		if trips > 500 {
+		if trips > 10*terms {
 			t.Fatalf("does not converge: %+v %+v", p, f.Status())
 		}
 	}
 	transfer := sizeOf(s.log.entries) / s.cfg.MaxInflightBytes
-	if trips > 52+2*transfer {
-		t.Errorf("%d round trips", trips)
+	if trips > terms+2+2*transfer {
+		t.Errorf("%d round trips for %d terms of %d entries", trips, terms, perTerm)
 	}
 }
 
