@@ -155,21 +155,21 @@ func (w *SnapshotWriter) Commit() (SnapshotFile, error) {
 	return w.file, nil
 }
 
-// publish closes f, the snapshot under another name, whose content is durable,
+// publish closes the snapshot under another name, whose content is durable,
 // and gives it its own, durably.
-func (s SnapshotFile) publish(f File, name string) error {
-	err := f.Close()
+func (f SnapshotFile) publish(file File, name string) error {
+	err := file.Close()
 	if err == nil {
-		err = s.fs.Rename(name, s.Path)
+		err = f.fs.Rename(name, f.Path)
 	}
 	if err != nil {
 		return fmt.Errorf("wal: snapshot: %w", err)
 	}
-	return s.syncName()
+	return f.syncName()
 }
 
-func (s SnapshotFile) syncName() error {
-	if err := s.fs.SyncDir(filepath.Dir(s.Path)); err != nil {
+func (f SnapshotFile) syncName() error {
+	if err := f.fs.SyncDir(filepath.Dir(f.Path)); err != nil {
 		return fmt.Errorf("wal: snapshot: %w", err)
 	}
 	return nil
