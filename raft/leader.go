@@ -123,7 +123,7 @@ func (c *Core) handleFollower(m *Message) {
 		return
 	}
 	p := c.lead.progress[m.From]
-	if p == nil || m.Round > c.lead.reads.round {
+	if m.Round > c.lead.reads.round {
 		return
 	}
 	p.heard(c.ticks, m.Round)
@@ -170,7 +170,7 @@ func (c *Core) flushLeader() {
 			c.sendHeartbeat(m.ID, p)
 		}
 		c.replicate(m.ID, p)
-		if p.roundSent < ld.reads.round && m.Role == Voter && len(ld.reads.asked) > 0 {
+		if p.roundSent < ld.reads.round && m.Role == Voter {
 			c.sendHeartbeat(m.ID, p)
 		}
 		c.tellCommit(m.ID, p)

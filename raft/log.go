@@ -183,12 +183,9 @@ func (l *log) persisted(seq uint64) {
 	l.writes = slices.Delete(l.writes, 0, n)
 }
 
-// writeOf returns the first pending write after which entry i is durable; 0: it
-// is already, or there is none yet (then i > written).
+// writeOf returns the pending write that makes entry i durable, which it is not;
+// 0: it is in none yet (then i > written).
 func (l *log) writeOf(i uint64) uint64 {
-	if i <= l.durable {
-		return 0
-	}
 	for _, w := range l.writes {
 		if w.last >= i {
 			return w.seq

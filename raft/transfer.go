@@ -70,7 +70,7 @@ func (c *Core) handOverStalledDisk() {
 		return
 	}
 	oldest := c.log.writes[0]
-	if c.ticks-oldest.tick <= uint64(c.cfg.DiskStallTicks) || oldest.last <= c.log.durable {
+	if c.ticks-oldest.tick <= uint64(c.cfg.DiskStallTicks) {
 		return
 	}
 	if to := c.bestTarget(oldest.last); to != "" {
