@@ -54,6 +54,7 @@ type Machine struct {
 
 	forwards forwards
 	seen     seen
+	bootTerm uint64 // of the core when this process began
 
 	reads      reads
 	held       []raft.Send // wait for a write
@@ -99,8 +100,10 @@ type clockStamp struct {
 // NewMachine starts from the newest snapshot, which the keyspace was restored
 // from; its meta is empty when there is none.
 func NewMachine(core *raft.Core, newest raft.SnapshotMeta, boot uint64, nowMs int64, rng *rand.Rand, l Limits) *Machine {
+	_, bootTerm := core.Leader()
 	return &Machine{
-		Core: core, limits: l, boot: boot, rng: rng, NowMs: nowMs,
+		bootTerm: bootTerm,
+		Core:     core, limits: l, boot: boot, rng: rng, NowMs: nowMs,
 		pending:    map[uint64]*Batch{},
 		heard:      map[raft.NodeID]uint64{},
 		seen:       seen{seq: map[uint64]uint64{}},
@@ -220,10 +223,12 @@ func isCommand(e raft.Entry) bool { return e.Type == raft.EntryCommand }
 
 // forwarded appends what a follower's clients want written, or says that it
 // surely was not appended. It keeps silent where it cannot know: then the
-// entries of a later term settle the proposal at the follower.
+// entries of a later term settle the proposal at the follower. It cannot know of
+// a term that began before this process: it may have led it and forgotten what
+// it appended.
 func (m *Machine) forwarded(msg raft.Message) {
 	leader, term := m.Core.Leader()
-	if msg.Term != term {
+	if msg.Term != term || msg.Term <= m.bootTerm {
 		return
 	}
 	if m.seen.term != term {
