@@ -94,6 +94,9 @@ func TestMalformedMessagesAreDropped(t *testing.T) {
 		"snapshot of nothing":   {Type: MsgSnapshot, Snapshot: &SnapshotMeta{Term: 1, Config: recorded(3)}},
 		"snapshot from later":   {Type: MsgSnapshot, Snapshot: &SnapshotMeta{Index: 1, Term: 3, Config: recorded(3)}},
 		"snapshot of nobody":    {Type: MsgSnapshot, Snapshot: &SnapshotMeta{Index: 1, Term: 1}},
+		"snapshot of a name twice": {Type: MsgSnapshot, Snapshot: &SnapshotMeta{Index: 1, Term: 1, Config: Configuration{
+			Members: []Member{{ID: "1", Role: Voter}, {ID: "1", Role: Voter}}}}},
+		"configuration of nobody": {Type: MsgAppend, Entries: []Entry{{Index: 1, Term: 1, Type: EntryConfig, Data: Configuration{}.Append(nil)}}},
 	} {
 		s := newSolo(t, 3, HardState{Term: 2}, nil)
 		s.hear("2", m)
@@ -101,36 +104,27 @@ func TestMalformedMessagesAreDropped(t *testing.T) {
 			t.Errorf("%s: %+v, sent %v", name, s.Status(), out.Sends)
 		}
 	}
-	s := newSolo(t, 3, HardState{Term: 2}, nil)
-	s.Receive(Message{Type: MsgVote, From: "2", To: "1", Term: 3}) // no incarnation
-	if s.term != 2 {
-		t.Error("a message without incarnation was heard")
+	for name, m := range map[string]Message{
+		"no incarnation": {Type: MsgVote, From: "2", Term: 3},
+		"no sender":      {Type: MsgVote, Incarnation: 101, Term: 3},
+		"no term":        {Type: MsgAppend, From: "2", Incarnation: 101},
+	} {
+		s := newSolo(t, 3, HardState{Term: 2}, nil)
+		s.Receive(m)
+		if out := s.turn(); s.term != 2 || len(out.Sends) > 0 {
+			t.Errorf("%s: %+v, sent %v", name, s.Status(), out.Sends)
+		}
 	}
 }
 
-func TestImpossibleStatesPanic(t *testing.T) {
-	cfg := testConfig("1", 100, 1)
-	none := SnapshotMeta{Config: recorded(3)}
-	for name, f := range map[string]func(){
-		"no incarnation":        func() { New(testConfig("1", 0, 1), State{}) },
-		"heartbeat ≥ election":  func() { c := cfg; c.HeartbeatTicks = c.ElectionTicks; New(c, State{}) },
-		"no bound":              func() { c := cfg; c.MaxAppendBytes = 0; New(c, State{}) },
-		"term below the log":    func() { New(cfg, State{Snapshot: none, HardState: HardState{Term: 1}, Entries: logOf(2)}) },
-		"commit beyond the log": func() { New(cfg, State{Snapshot: none, HardState: HardState{Term: 1, Commit: 2}, Entries: logOf(1)}) },
-		"gap in the log":        func() { New(cfg, State{Snapshot: none, HardState: HardState{Term: 1}, Entries: logOf(1, 1)[1:]}) },
-		"applied beyond handed": func() { New(cfg, State{Snapshot: none}).Applied(1) },
-		"write never given out": func() { New(cfg, State{Snapshot: none}).Persisted(1) },
-		"configuration unsorted": func() {
-			New(cfg, State{Snapshot: SnapshotMeta{Config: Configuration{Members: []Member{{ID: "2", Role: Voter}, {ID: "1", Role: Voter}}}}})
-		},
-	} {
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Errorf("%s: no panic", name)
-				}
-			}()
-			f()
-		}()
+// A pre-vote may be refused by a node that has never been in a term.
+func TestPreVoteIsRefusedInTermZero(t *testing.T) {
+	s := newSolo(t, 3, HardState{}, nil)
+	s.electionTimeout()
+	for _, m := range recorded(3).Members[1:] {
+		s.Receive(Message{Type: MsgPreVoteReply, From: m.ID, Incarnation: m.Incarnation, Reject: true})
+	}
+	if s.role != Follower || s.Status().Elections.PreVoteLost != 1 {
+		t.Errorf("%+v", s.Status())
 	}
 }

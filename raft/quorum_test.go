@@ -9,7 +9,7 @@ import (
 // randomConfig has up to seven members, of which some do not vote and some are
 // not recorded.
 func randomConfig(rng *rand.Rand) Configuration {
-	config := bootstrapConfig(1+rng.IntN(7), 0)
+	config := bootstrapConfig(rng.IntN(8), 0)
 	for i := range config.Members {
 		m := &config.Members[i]
 		if i > 0 && rng.IntN(4) == 0 {
@@ -125,6 +125,9 @@ func TestConfigurationCodec(t *testing.T) {
 				t.Errorf("%d of %d bytes are enough", n, len(b))
 			}
 		}
+		if _, err := DecodeConfiguration(append(b, 0)); err == nil {
+			t.Error("a byte too many is accepted")
+		}
 	}
 	for name, spoil := range map[string]func(*Configuration){
 		"twice":    func(c *Configuration) { c.Members[1] = c.Members[0] },
@@ -134,6 +137,7 @@ func TestConfigurationCodec(t *testing.T) {
 		"ghost":    func(c *Configuration) { c.Removed[0] = c.Members[0].ID },
 		"no name":  func(c *Configuration) { c.Members[0].ID = "" },
 		"removed":  func(c *Configuration) { c.Removed[1] = c.Removed[0] },
+		"nobody":   func(c *Configuration) { c.Removed[0] = "" },
 	} {
 		c := config.clone()
 		spoil(&c)

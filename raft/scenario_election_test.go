@@ -25,6 +25,23 @@ func TestVoteLeavesOnlyWhenDurable(t *testing.T) {
 	}
 }
 
+func TestMajorityOfOthersDoesNotElectBeforeOwnVoteIsDurable(t *testing.T) {
+	// They cannot have been asked yet; whoever says so is not to be trusted.
+	s := newSolo(t, 3, HardState{}, nil)
+	s.electionTimeout()
+	s.hear("2", Message{Type: MsgPreVoteReply, Term: 1})
+	out := s.Flush()
+	s.hear("2", Message{Type: MsgVoteReply})
+	s.hear("3", Message{Type: MsgVoteReply})
+	if s.role != Candidate {
+		t.Fatal(s.role)
+	}
+	s.Persisted(out.Write.Seq)
+	if s.role != Leader {
+		t.Error(s.role)
+	}
+}
+
 func TestVoteOfEarlierTermDoesNotCount(t *testing.T) {
 	s := newSolo(t, 3, HardState{}, nil)
 	s.stand()
@@ -341,6 +358,28 @@ func TestFirstIncarnationHeardInATermIsTheOne(t *testing.T) {
 	}
 }
 
+func TestLeaderHearsOneIncarnationOfAnUnrecordedMember(t *testing.T) {
+	// A leader of one voter has a learner that it has never heard from.
+	config := bootstrapConfig(1, 1)
+	config.Members[0].Incarnation = 100
+	s := &solo{New(testConfig("1", 100, 1), State{Snapshot: SnapshotMeta{Config: config}}), t, 1}
+	s.stand()
+	if err := s.TransferLeadership("2"); s.role != Leader || err != ErrNoTarget {
+		t.Fatalf("%s, %v", s.role, err)
+	}
+	round := func(incarnation uint64) uint64 {
+		s.Receive(Message{Type: MsgHeartbeatReply, From: "2", Incarnation: incarnation, Term: s.term})
+		return s.heard["2"]
+	}
+	if round(7) != 7 || round(8) != 7 {
+		t.Errorf("heard %d", s.heard["2"])
+	}
+	s.turn()
+	if m, _ := s.Member("2"); m.Incarnation != 7 {
+		t.Errorf("recorded %+v", m)
+	}
+}
+
 func TestReplacedNodeTakesNoPart(t *testing.T) {
 	cfg := testConfig("1", 999, 1)
 	s := &solo{New(cfg, State{Snapshot: SnapshotMeta{Config: recorded(3)}}), t, 3}
@@ -366,6 +405,14 @@ func TestNodeLearnsFromTheLogThatItWasReplaced(t *testing.T) {
 	s.hear("2", Message{Type: MsgAppend, Term: 1, Entries: entries, Commit: 2})
 	out := s.turn()
 	if !s.Status().Replaced || len(out.sent(MsgAppendReply)) > 0 || len(out.Committed) > 0 {
+		t.Errorf("%+v: %+v", s.Status(), out)
+	}
+}
+
+func TestNodeLearnsFromASnapshotThatItWasReplaced(t *testing.T) {
+	s := &solo{New(testConfig("1", 999, 1), State{Snapshot: SnapshotMeta{Config: bootstrapConfig(3, 0)}}), t, 3}
+	s.hear("2", Message{Type: MsgSnapshot, Term: 1, Snapshot: &SnapshotMeta{Index: 5, Term: 1, Config: recorded(3)}})
+	if out := s.turn(); !s.Status().Replaced || len(out.Sends) > 0 {
 		t.Errorf("%+v: %+v", s.Status(), out)
 	}
 }
@@ -399,6 +446,19 @@ func TestNodeYetToJoinHearsALeader(t *testing.T) {
 	}
 	if s.role != Follower {
 		t.Errorf("%+v", s.Status())
+	}
+}
+
+func TestNodeYetToJoinHearsHeartbeatsAndSnapshots(t *testing.T) {
+	s := &solo{New(testConfig("9", 7, 1), State{}), t, 3}
+	s.Receive(Message{Type: MsgHeartbeat, From: "2", Incarnation: 101, Term: 4})
+	if s.one(s.turn(), MsgHeartbeatReply); s.leader != "2" {
+		t.Errorf("follows %q", s.leader)
+	}
+	snap := SnapshotMeta{Index: 5, Term: 3, Config: recorded(3)}
+	s.Receive(Message{Type: MsgSnapshot, From: "2", Incarnation: 101, Term: 4, Snapshot: &snap})
+	if out := s.turn(); s.one(out, MsgAppendReply).Index != 5 || out.Install == nil || len(s.Status().Config.Members) != 3 {
+		t.Errorf("%+v", out)
 	}
 }
 

@@ -111,6 +111,13 @@ func TestFollowersReads(t *testing.T) {
 			t.Errorf("%v", out.Reads)
 		}
 	})
+	t.Run("another answers than was asked", func(t *testing.T) {
+		s, m := follower()
+		s.hear("3", Message{Type: MsgReadIndexReply, ID: 7, Index: 9, Round: m.Round})
+		if out := s.turn(); len(out.Reads) > 0 {
+			t.Errorf("%v", out.Reads)
+		}
+	})
 	t.Run("an answer to an earlier life of the same name", func(t *testing.T) {
 		s, m := follower()
 		s.hear("2", Message{Type: MsgReadIndexReply, ID: 7, Index: 9, Round: m.Round + 1})
@@ -260,6 +267,17 @@ func TestTimeoutNowIsObeyedOnlyByAFollowerOfItsSender(t *testing.T) {
 	}
 }
 
+func TestLearnerDoesNotObeyTimeoutNow(t *testing.T) {
+	config := recorded(3)
+	config.Members[0].Role = Learner
+	s := &solo{New(testConfig("1", 100, 1), State{Snapshot: SnapshotMeta{Config: config}}), t, 3}
+	s.hear("2", Message{Type: MsgHeartbeat, Term: 1})
+	s.hear("2", Message{Type: MsgTimeoutNow})
+	if s.role != Follower || s.term != 1 {
+		t.Errorf("%+v", s.Status())
+	}
+}
+
 func TestNoReadIsServedByALeaderThatHandedOver(t *testing.T) {
 	c := newCluster(3, 0, 1)
 	old := c.elect("1")
@@ -290,19 +308,31 @@ func TestStalledDiskHandsOver(t *testing.T) {
 	s.turn()
 	index, _ := s.Propose([]byte("x"))
 	s.Flush()
-	stall := func() []Message {
-		for range s.cfg.DiskStallTicks + 1 {
+	tick := func(n int) []Message {
+		for range n {
 			s.hear("2", Message{Type: MsgHeartbeatReply})
 			s.hear("3", Message{Type: MsgHeartbeatReply})
 			s.Tick()
 		}
 		return s.Flush().sent(MsgTimeoutNow)
 	}
+	stall := func() []Message { return tick(s.cfg.DiskStallTicks + 1) }
 	if m := stall(); len(m) > 0 {
 		t.Fatalf("nobody's disk is faster: %v", m)
 	}
 	s.ack(index, "3")
 	if m := stall(); len(m) != 1 || m[0].To != "3" {
-		t.Errorf("%v", m)
+		t.Fatalf("%v", m)
+	}
+	// 3 does nothing of the kind. After an election timeout the leader goes on,
+	// and tries again only when the disk has had its time once more.
+	notBefore := s.ticks + uint64(s.cfg.ElectionTicks) - 1
+	for s.lead.transferee != "" {
+		tick(1)
+	}
+	for len(tick(1)) == 0 {
+	}
+	if s.ticks < notBefore {
+		t.Errorf("again in tick %d, should wait for %d", s.ticks, notBefore)
 	}
 }
