@@ -131,7 +131,7 @@ func (c *call) touch(key []byte, o *object) {
 
 func (c *call) changed(p place, o *object) {
 	o.version = c.version
-	c.store.marks[c.db][p.slot].changed = c.version
+	c.store.marks[c.db].at(p.slot).changed = c.version
 }
 
 // delete removes a key and says whether there was one. An expired key counts
@@ -143,7 +143,7 @@ func (c *call) delete(key []byte) bool {
 	}
 	p := c.at(key)
 	c.store.remove(c.db, p, o)
-	m := &c.store.marks[c.db][p.slot]
+	m := c.store.marks[c.db].at(p.slot)
 	m.removed, m.changed = c.version, c.version
 	return true
 }

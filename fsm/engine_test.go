@@ -101,9 +101,12 @@ func checkStore(t interface{ Fatalf(string, ...any) }, s *Store) {
 	for db := range s.databases {
 		d := &s.databases[db]
 		keys, memory, expires := 0, int64(0), 0
-		groups := make([]uint32, SlotCount/groupSlots)
-		for n := range d.slots {
-			sl := &d.slots[n]
+		groups := make([]uint32, SlotCount/pageSlots)
+		for n := range SlotCount {
+			sl := d.slots.get(n)
+			if sl == nil {
+				continue
+			}
 			count, last := uint32(0), cell{}
 			for i, c := range sl.cells {
 				if c.object == nil {
@@ -121,8 +124,8 @@ func checkStore(t interface{ Fatalf(string, ...any) }, s *Store) {
 					t.Fatalf("key %q cannot be found", o.key)
 				case last.object != nil && (last.hash > c.hash || last.hash == c.hash && last.object.key >= o.key):
 					t.Fatalf("key %q is out of order", o.key)
-				case o.version == 0 || o.version > s.marks[db][n].changed || o.version > s.version:
-					t.Fatalf("key %q has version %d, its slot %d", o.key, o.version, s.marks[db][n].changed)
+				case o.version == 0 || o.version > s.marks[db].get(n).changed || o.version > s.version:
+					t.Fatalf("key %q has version %d, its slot %d", o.key, o.version, s.marks[db].get(n).changed)
 				case o.expireAt != 0 && d.expiry.cells[o.heapIndex] != expiryCell{o.expireAt, o}:
 					t.Fatalf("key %q is lost in the expiry index", o.key)
 				}
@@ -135,7 +138,7 @@ func checkStore(t interface{ Fatalf(string, ...any) }, s *Store) {
 				t.Fatalf("slot %d has %d keys and says %d", n, count, sl.count)
 			}
 			keys += int(count)
-			groups[n/groupSlots] += count
+			groups[n/pageSlots] += count
 		}
 		if keys != d.keys || memory != d.memory || expires != len(d.expiry.cells) {
 			t.Fatalf("database %d: %d keys, %d bytes, %d expiries; it says %d, %d, %d",
@@ -151,8 +154,8 @@ func checkStore(t interface{ Fatalf(string, ...any) }, s *Store) {
 				t.Fatalf("the expiry index is out of order at %d", i)
 			}
 		}
-		for n, m := range s.marks[db] {
-			if m.removed > m.changed {
+		for n := range SlotCount {
+			if m := s.marks[db].get(n); m != nil && m.removed > m.changed {
 				t.Fatalf("slot %d: removed after it changed", n)
 			}
 		}

@@ -67,8 +67,8 @@ func (s *Store) executeAll(c *Command, seed *uint64, logged bool, base int, dst 
 func (s *Store) watchVersion(db int, key []byte) uint64 {
 	p := s.place(key)
 	var removed uint64
-	if s.marks[db] != nil {
-		removed = s.marks[db][p.slot].removed
+	if m := s.marks[db].get(p.slot); m != nil {
+		removed = m.removed
 	}
 	const exists = 1
 	switch o := s.databases[db].find(p, key); {

@@ -24,7 +24,7 @@ func (s *Store) expireDue() {
 // changed when it was last.
 func (s *Store) expire(db int, p place, o *object) {
 	s.remove(db, p, o)
-	m := &s.marks[db][p.slot]
+	m := s.marks[db].at(p.slot)
 	m.removed = max(m.removed, o.version)
 	s.expired++
 }

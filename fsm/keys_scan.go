@@ -14,7 +14,7 @@ import (
 // it returns false, expired keys included.
 func (d *database) walk(from place, visit func(p place, o *object) bool) {
 	for n := d.occupied(from.slot); n < SlotCount; n = d.occupied(n + 1) {
-		s, i := &d.slots[n], 0
+		s, i := d.slots.get(n), 0
 		if n == from.slot {
 			i = s.seek(from.hash)
 		}
@@ -198,12 +198,12 @@ func (d *database) pick(which, cell uint64) *object {
 		n -= d.groups[group]
 		group++
 	}
-	slot := group * groupSlots
-	for n >= d.slots[slot].count {
-		n -= d.slots[slot].count
+	slot := group * pageSlots
+	for n >= d.slots.get(slot).count {
+		n -= d.slots.get(slot).count
 		slot++
 	}
-	cells := d.slots[slot].cells
+	cells := d.slots.get(slot).cells
 	i := int(cell % uint64(len(cells)))
 	for cells[i].object == nil {
 		i = (i + 1) % len(cells)

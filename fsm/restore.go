@@ -118,13 +118,11 @@ func (in *restorer) mark() error {
 	if slot >= SlotCount || removed > changed || changed == 0 || changed > s.version {
 		return errors.New("impossible mark of a slot")
 	}
-	if s.marks[db] == nil {
-		s.marks[db] = make([]mark, SlotCount)
-	}
-	if s.marks[db][slot] != (mark{}) {
+	m := s.marks[db].at(int(slot))
+	if *m != (mark{}) {
 		return errors.New("second mark of a slot")
 	}
-	s.marks[db][slot] = mark{removed, changed}
+	*m = mark{removed, changed}
 	return nil
 }
 
@@ -166,7 +164,7 @@ func (in *restorer) insert(db int, o *object, expireAt int64) error {
 	s := in.store
 	key := []byte(o.key)
 	p := s.place(key)
-	if s.marks[db] == nil || o.version > s.marks[db][p.slot].changed {
+	if m := s.marks[db].get(p.slot); m == nil || o.version > m.changed {
 		return fmt.Errorf("key %.64q is newer than its slot", o.key)
 	}
 	d := &s.databases[db]

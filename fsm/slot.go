@@ -53,8 +53,8 @@ type slot struct {
 
 // database is one numbered keyspace.
 type database struct {
-	slots  []slot   // nil until the first key
-	groups []uint32 // keys per group of groupSlots slots, to find the occupied ones fast
+	slots  paged[slot]
+	groups [SlotCount / pageSlots]uint32 // keys per page, to find the occupied slots fast
 	keys   int
 	memory int64 // estimated bytes
 	expiry expiryIndex
@@ -65,24 +65,41 @@ type database struct {
 
 const noView = -1
 
-const groupSlots = 128
+// paged holds one T per slot, in pages that are made when they are needed: what
+// has few keys takes little memory.
+type paged[T any] [SlotCount / pageSlots]*[pageSlots]T
+
+const pageSlots = 128
+
+// at returns that of slot n for writing.
+func (p *paged[T]) at(n int) *T {
+	page := &p[n/pageSlots]
+	if *page == nil {
+		*page = new([pageSlots]T)
+	}
+	return &(*page)[n%pageSlots]
+}
+
+// get returns that of slot n, nil if it has no page.
+func (p *paged[T]) get(n int) *T {
+	if page := p[n/pageSlots]; page != nil {
+		return &page[n%pageSlots]
+	}
+	return nil
+}
 
 // find returns the object whether expired or not.
 func (d *database) find(p place, key []byte) *object {
-	if d.slots == nil {
-		return nil
+	if s := d.slots.get(p.slot); s != nil {
+		return s.find(p.hash, key)
 	}
-	return d.slots[p.slot].find(p.hash, key)
+	return nil
 }
 
 // insert adds an object that has its key but no expiry yet.
 func (d *database) insert(p place, o *object) {
-	if d.slots == nil {
-		d.slots = make([]slot, SlotCount)
-		d.groups = make([]uint32, SlotCount/groupSlots)
-	}
-	d.slots[p.slot].insert(p.hash, o)
-	d.groups[p.slot/groupSlots]++
+	d.slots.at(p.slot).insert(p.hash, o)
+	d.groups[p.slot/pageSlots]++
 	d.keys++
 }
 
@@ -90,23 +107,26 @@ func (d *database) insert(p place, o *object) {
 func (d *database) remove(p place, o *object) {
 	d.memory -= int64(o.size())
 	d.expiry.update(o, 0)
-	d.slots[p.slot].remove(p.hash, o.key)
-	d.groups[p.slot/groupSlots]--
+	d.slots.at(p.slot).remove(p.hash, o.key)
+	d.groups[p.slot/pageSlots]--
 	d.keys--
 }
 
 // has says whether there are keys in a slot.
-func (d *database) has(slot int) bool { return d.slots != nil && d.slots[slot].count > 0 }
+func (d *database) has(slot int) bool {
+	s := d.slots.get(slot)
+	return s != nil && s.count > 0
+}
 
 // occupied returns the first slot at or after n that has keys, SlotCount if
 // there is none.
 func (d *database) occupied(n int) int {
 	for d.keys > 0 && n < SlotCount {
-		if d.groups[n/groupSlots] == 0 {
-			n = (n/groupSlots + 1) * groupSlots
+		if d.groups[n/pageSlots] == 0 {
+			n = (n/pageSlots + 1) * pageSlots
 			continue
 		}
-		if d.slots[n].count > 0 {
+		if d.has(n) {
 			return n
 		}
 		n++

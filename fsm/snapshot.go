@@ -13,7 +13,7 @@ type snapshot struct {
 	// views are the slots of each database by the number it had at the start.
 	// A flush leaves them to the snapshot alone and a swap moves them; either
 	// way they are found here.
-	views [][]slot
+	views []paged[slot]
 	id    uint64 // what slot.visited becomes
 
 	db, slot, cell int // next to visit
@@ -36,11 +36,11 @@ const (
 const snapshotMagic = "redoubt-fsm\x01"
 
 // BeginSnapshot starts a snapshot of the present state, in the place of one that
-// was running. It copies what WATCH needs, 256 KiB for each database in use, and
+// was running. It copies what WATCH needs, at most 256 KiB for each database, and
 // nothing else.
 func (s *Store) BeginSnapshot() {
 	s.snapshots++
-	n := &snapshot{id: s.snapshots, views: make([][]slot, len(s.databases))}
+	n := &snapshot{id: s.snapshots, views: make([]paged[slot], len(s.databases))}
 	for i := range s.databases {
 		d := &s.databases[i]
 		d.view = noView
@@ -91,14 +91,20 @@ func (s *Store) prepare(db, slot int) {
 
 // secure serialises what is left of a slot that the snapshot wants.
 func (n *snapshot) secure(d *database, slot int) {
-	if d.view == noView || d.slots[slot].visited == n.id {
+	if d.view == noView {
+		return
+	}
+	// A slot without a page gets one here and so is known to be visited before
+	// it has its first key.
+	sl := d.slots.at(slot)
+	if sl.visited == n.id {
 		return
 	}
 	cell := 0
 	if d.view == n.db && slot == n.slot {
 		cell = n.cell
 	}
-	n.serialise(d.view, &d.slots[slot], cell, maxInt)
+	n.serialise(d.view, sl, cell, maxInt)
 }
 
 const maxInt = int(^uint(0) >> 1)
@@ -107,9 +113,9 @@ const maxInt = int(^uint(0) >> 1)
 func (n *snapshot) visit(maxBytes int) {
 	limit := len(n.pending) + maxBytes
 	for ; n.db < len(n.views); n.db, n.slot = n.db+1, 0 {
-		for ; n.slot < len(n.views[n.db]); n.slot, n.cell = n.slot+1, 0 {
-			sl := &n.views[n.db][n.slot]
-			if sl.visited == n.id {
+		for ; n.slot < SlotCount; n.slot, n.cell = n.slot+1, 0 {
+			sl := n.views[n.db].get(n.slot)
+			if sl == nil || sl.visited == n.id {
 				continue
 			}
 			n.cell = n.serialise(n.db, sl, n.cell, limit)
@@ -117,7 +123,7 @@ func (n *snapshot) visit(maxBytes int) {
 				return
 			}
 		}
-		n.views[n.db] = nil // what was flushed can be freed
+		n.views[n.db] = paged[slot]{} // what was flushed can be freed
 	}
 	n.pending = append(n.pending, recordTrailer)
 	n.pending = binary.LittleEndian.AppendUint64(n.pending, n.keys)
@@ -164,9 +170,10 @@ func (s *Store) appendHead(dst []byte) []byte {
 			dst = binary.AppendUvarint(dst, version)
 		}
 	}
-	for db, marks := range s.marks {
-		for n, m := range marks {
-			if m == (mark{}) {
+	for db := range s.marks {
+		for n := range SlotCount {
+			m := s.marks[db].get(n)
+			if m == nil || *m == (mark{}) {
 				continue
 			}
 			dst = append(dst, recordMark)

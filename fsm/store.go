@@ -45,8 +45,8 @@ type Store struct {
 	hashKey   hashKey
 	expired   uint64 // keys removed because their time had come
 	databases []database
-	marks     [][]mark // per database and slot; nil until the first change
-	swapped   []uint64 // per database: version of the last SWAPDB
+	marks     []paged[mark] // per database
+	swapped   []uint64      // per database: version of the last SWAPDB
 
 	// Figures of this node.
 	hits, misses uint64
@@ -71,7 +71,7 @@ func New(c Config) *Store {
 		config:        c,
 		maxReplyBytes: MaxReplyBytes,
 		databases:     make([]database, c.Databases),
-		marks:         make([][]mark, c.Databases),
+		marks:         make([]paged[mark], c.Databases),
 		swapped:       make([]uint64, c.Databases),
 	}
 }
@@ -231,9 +231,6 @@ func (s *Store) place(key []byte) place {
 // insert adds an object that has its key but no expiry yet. The caller has
 // called prepare.
 func (s *Store) insert(db int, p place, o *object) {
-	if s.marks[db] == nil {
-		s.marks[db] = make([]mark, SlotCount)
-	}
 	s.databases[db].insert(p, o)
 }
 
@@ -250,8 +247,13 @@ func (s *Store) remove(db int, p place, o *object) {
 func (s *Store) flush(db int) {
 	// A running snapshot has the slots too, and lets go of them when it is done.
 	s.databases[db] = database{view: noView}
-	for i := range s.marks[db] {
-		s.marks[db][i].removed = s.marks[db][i].changed
+	for _, page := range &s.marks[db] {
+		if page == nil {
+			continue
+		}
+		for i := range page {
+			page[i].removed = page[i].changed
+		}
 	}
 }
 
@@ -263,14 +265,12 @@ func (s *Store) swap(a, b int, version uint64) {
 		return
 	}
 	s.databases[a], s.databases[b] = s.databases[b], s.databases[a]
-	for _, db := range []int{a, b} {
-		s.swapped[db] = version
-		if s.marks[db] == nil {
-			s.marks[db] = make([]mark, SlotCount)
-		}
-	}
+	s.swapped[a], s.swapped[b] = version, version
 	for i := range SlotCount {
-		ma, mb := &s.marks[a][i], &s.marks[b][i]
+		if s.marks[a].get(i) == nil && s.marks[b].get(i) == nil {
+			continue
+		}
+		ma, mb := s.marks[a].at(i), s.marks[b].at(i)
 		changed := max(ma.changed, mb.changed)
 		if s.databases[a].has(i) || s.databases[b].has(i) {
 			changed = version

@@ -65,8 +65,8 @@ func (w *warmer) add(c *Command) (first place) {
 		if first.hash == 0 {
 			first = p
 		}
-		if slots := w.store.databases[c.DB].slots; slots != nil {
-			w.chains[w.n] = chain{table: &slots[p.slot].keyTable, hash: p.hash}
+		if s := w.store.databases[c.DB].slots.get(p.slot); s != nil {
+			w.chains[w.n] = chain{table: &s.keyTable, hash: p.hash}
 			w.n++
 		}
 		w.keys++
