@@ -88,6 +88,15 @@ func (p *paged[T]) get(n int) *T {
 	return nil
 }
 
+// next returns the first slot at or after n that has a page, SlotCount if there
+// is none.
+func (p *paged[T]) next(n int) int {
+	for n < SlotCount && p[n/pageSlots] == nil {
+		n = (n/pageSlots + 1) * pageSlots
+	}
+	return n
+}
+
 // find returns the object whether expired or not.
 func (d *database) find(p place, key []byte) *object {
 	if s := d.slots.get(p.slot); s != nil {

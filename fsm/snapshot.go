@@ -113,9 +113,10 @@ const maxInt = int(^uint(0) >> 1)
 func (n *snapshot) visit(maxBytes int) {
 	limit := len(n.pending) + maxBytes
 	for ; n.db < len(n.views); n.db, n.slot = n.db+1, 0 {
-		for ; n.slot < SlotCount; n.slot, n.cell = n.slot+1, 0 {
-			sl := n.views[n.db].get(n.slot)
-			if sl == nil || sl.visited == n.id {
+		view := &n.views[n.db]
+		for n.slot = view.next(n.slot); n.slot < SlotCount; n.slot, n.cell = view.next(n.slot+1), 0 {
+			sl := view.at(n.slot)
+			if sl.visited == n.id {
 				continue
 			}
 			n.cell = n.serialise(n.db, sl, n.cell, limit)
@@ -123,7 +124,7 @@ func (n *snapshot) visit(maxBytes int) {
 				return
 			}
 		}
-		n.views[n.db] = paged[slot]{} // what was flushed can be freed
+		*view = paged[slot]{} // what was flushed can be freed
 	}
 	n.pending = append(n.pending, recordTrailer)
 	n.pending = binary.LittleEndian.AppendUint64(n.pending, n.keys)
@@ -171,9 +172,10 @@ func (s *Store) appendHead(dst []byte) []byte {
 		}
 	}
 	for db := range s.marks {
-		for n := range SlotCount {
-			m := s.marks[db].get(n)
-			if m == nil || *m == (mark{}) {
+		marks := &s.marks[db]
+		for n := marks.next(0); n < SlotCount; n = marks.next(n + 1) {
+			m := marks.at(n)
+			if *m == (mark{}) {
 				continue
 			}
 			dst = append(dst, recordMark)
