@@ -117,7 +117,7 @@ type simTotal struct {
 }
 
 func runSeeds(ctx context.Context, o *simOptions, stdout, stderr io.Writer) int {
-	debug.SetGCPercent(400) // short lives, little memory
+	debug.SetGCPercent(1000) // short lives, little memory
 	began := time.Now()
 	total := &simTotal{next: o.seed}
 	var wg sync.WaitGroup
