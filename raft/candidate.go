@@ -33,8 +33,11 @@ func (c *Core) campaign(force bool) {
 	c.askForVotes(Message{Type: MsgVote, Term: c.term, Force: force})
 }
 
+// askForVotes says which process asks, and the answers repeat it: what was
+// promised to a disk that is lost does not count for the next one.
 func (c *Core) askForVotes(m Message) {
 	m.LogIndex, m.LogTerm = c.log.last(), c.log.lastTerm()
+	m.Round = c.nonce
 	for _, member := range c.config().Members {
 		if member.ID != c.cfg.ID && member.Role == Voter {
 			m.To = member.ID
@@ -75,14 +78,14 @@ func (c *Core) upToDate(m *Message) bool {
 // our term, so that a candidate with an old one catches up and can win.
 func (c *Core) handlePreVote(m *Message) {
 	if m.Term > c.term && !c.hearsLeader() && c.upToDate(m) {
-		c.send(Message{Type: MsgPreVoteReply, To: m.From, Term: m.Term})
+		c.send(Message{Type: MsgPreVoteReply, To: m.From, Term: m.Term, Round: m.Round})
 		return
 	}
-	c.send(Message{Type: MsgPreVoteReply, To: m.From, Reject: true})
+	c.send(Message{Type: MsgPreVoteReply, To: m.From, Round: m.Round, Reject: true})
 }
 
 func (c *Core) handlePreVoteReply(m *Message) {
-	if c.role != PreCandidate || !m.Reject && m.Term != c.term+1 {
+	if c.role != PreCandidate || m.Round != c.nonce || !m.Reject && m.Term != c.term+1 {
 		return
 	}
 	c.votes[m.From] = !m.Reject
@@ -94,7 +97,7 @@ func (c *Core) handlePreVoteReply(m *Message) {
 func (c *Core) handleVote(m *Message) {
 	free := c.vote == m.From || c.vote == "" && c.leader == ""
 	if !free || !c.upToDate(m) {
-		c.send(Message{Type: MsgVoteReply, To: m.From, Reject: true})
+		c.send(Message{Type: MsgVoteReply, To: m.From, Round: m.Round, Reject: true})
 		return
 	}
 	if c.role != Follower {
@@ -102,11 +105,11 @@ func (c *Core) handleVote(m *Message) {
 	}
 	c.setVote(m.From)
 	c.elapsedTicks = 0
-	c.send(Message{Type: MsgVoteReply, To: m.From})
+	c.send(Message{Type: MsgVoteReply, To: m.From, Round: m.Round})
 }
 
 func (c *Core) handleVoteReply(m *Message) {
-	if c.role != Candidate {
+	if c.role != Candidate || m.Round != c.nonce {
 		return
 	}
 	c.votes[m.From] = !m.Reject

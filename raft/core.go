@@ -65,7 +65,7 @@ type Core struct {
 	elapsedTicks int // since contact with the leader, a granted vote or a loss
 	timeoutTicks int // drawn
 
-	nonce uint64 // tells this life's read requests from an earlier one's
+	nonce uint64 // tells this life's questions from an earlier one's
 	asks  []ask  // reads on their way through the leader
 
 	seq          uint64 // of the last Write given out

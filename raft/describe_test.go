@@ -32,7 +32,7 @@ func describe(m Message) string {
 	case MsgSnapshot:
 		fmt.Fprintf(&b, " %d/t%d", m.Snapshot.Index, m.Snapshot.Term)
 	}
-	if m.Round != 0 && m.Type != MsgReadIndex && m.Type != MsgReadIndexReply {
+	if m.Round != 0 && !m.toProcess() {
 		fmt.Fprintf(&b, " round %d", m.Round)
 	}
 	if m.Reject {
@@ -42,6 +42,15 @@ func describe(m Message) string {
 		b.WriteString(" force")
 	}
 	return b.String()
+}
+
+// toProcess: Round is the number of a process.
+func (m *Message) toProcess() bool {
+	switch m.Type {
+	case MsgPreVote, MsgPreVoteReply, MsgVote, MsgVoteReply, MsgReadIndex, MsgReadIndexReply:
+		return true
+	}
+	return false
 }
 
 func describeEntries(entries []Entry) string {

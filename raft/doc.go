@@ -56,10 +56,10 @@
 // and Reject answers any message of an old term.
 //
 //	type             fields
-//	MsgPreVote       Term = own + 1 (proposed); LogIndex, LogTerm: last entry
-//	MsgPreVoteReply  granted: Term = the proposed; Reject: Term = own
-//	MsgVote          LogIndex, LogTerm: last entry; Force: ordered by the leader
-//	MsgVoteReply     Reject
+//	MsgPreVote       Term = own + 1 (proposed); LogIndex, LogTerm: last entry; Round: the asker's process
+//	MsgPreVoteReply  granted: Term = the proposed; Reject: Term = own; Round as asked
+//	MsgVote          LogIndex, LogTerm: last entry; Round: the asker's process; Force: ordered by the leader
+//	MsgVoteReply     Reject; Round as asked
 //	MsgAppend        LogIndex, LogTerm: entry before Entries; Entries; Commit; Round
 //	MsgAppendReply   Index: everything up to it is durable; Round
 //	                 Reject: Index = the LogIndex refused; LogIndex, LogTerm: hint; Round
@@ -141,6 +141,8 @@
 //   - A vote of an unrecorded member counts only if all voters grant theirs: the
 //     first election of a new cluster needs every one of its voters, later ones
 //     a majority.
+//   - A vote is for the process that asked. Otherwise the new disk of a leader
+//     could win that leader's term once more with the votes given to the old one.
 //
 // Why this suffices: let entry e be committed by a majority Q, and let a
 // minority of disks be lost afterwards. A candidate without e either knows the

@@ -122,7 +122,7 @@ func TestPreVoteIsRefusedInTermZero(t *testing.T) {
 	s := newSolo(t, 3, HardState{}, nil)
 	s.electionTimeout()
 	for _, m := range recorded(3).Members[1:] {
-		s.Receive(Message{Type: MsgPreVoteReply, From: m.ID, Incarnation: m.Incarnation, Reject: true})
+		s.Receive(Message{Type: MsgPreVoteReply, From: m.ID, Incarnation: m.Incarnation, Round: s.nonce, Reject: true})
 	}
 	if s.role != Follower || s.Status().Elections.PreVoteLost != 1 {
 		t.Errorf("%+v", s.Status())

@@ -116,9 +116,9 @@ func (c *Core) adoptTerm(m *Message) bool {
 func (c *Core) receiveOld(m *Message) {
 	switch m.Type {
 	case MsgPreVote:
-		c.send(Message{Type: MsgPreVoteReply, To: m.From, Reject: true})
+		c.send(Message{Type: MsgPreVoteReply, To: m.From, Round: m.Round, Reject: true})
 	case MsgVote:
-		c.send(Message{Type: MsgVoteReply, To: m.From, Reject: true})
+		c.send(Message{Type: MsgVoteReply, To: m.From, Round: m.Round, Reject: true})
 	case MsgAppend, MsgSnapshot:
 		c.send(Message{Type: MsgAppendReply, To: m.From, Index: m.LogIndex, Reject: true})
 	case MsgHeartbeat:

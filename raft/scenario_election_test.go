@@ -320,13 +320,13 @@ func TestNewClusterNeedsAllVotersOnce(t *testing.T) {
 func TestOtherIncarnationIsNotHeard(t *testing.T) {
 	s := newSolo(t, 3, HardState{}, nil)
 	s.stand()
-	forged := Message{Type: MsgVoteReply, From: "2", To: "1", Term: 1, Incarnation: 999}
+	forged := Message{Type: MsgVoteReply, From: "2", To: "1", Term: 1, Incarnation: 999, Round: s.nonce}
 	s.Receive(forged)
 	if s.role != Candidate {
 		t.Fatal("a new disk's vote counted")
 	}
 	s.win()
-	forged.Type, forged.Term, forged.Index = MsgAppendReply, s.term, s.log.last()
+	forged.Type, forged.Term, forged.Index, forged.Round = MsgAppendReply, s.term, s.log.last(), 0
 	s.Receive(forged)
 	if s.log.commit != 0 {
 		t.Error("a new disk's acknowledgement counted")
@@ -341,9 +341,10 @@ func TestFirstIncarnationHeardInATermIsTheOne(t *testing.T) {
 		m.From, m.Incarnation, m.Term = id, incarnation, s.term
 		s.Receive(m)
 	}
-	from("2", 7, Message{Type: MsgVoteReply})
-	from("2", 8, Message{Type: MsgVoteReply})
-	from("3", 9, Message{Type: MsgVoteReply})
+	vote := Message{Type: MsgVoteReply, Round: s.nonce}
+	from("2", 7, vote)
+	from("2", 8, vote)
+	from("3", 9, vote)
 	s.turn()
 	if m, _ := s.Member("2"); s.role != Leader || m.Incarnation != 7 {
 		t.Fatalf("%s, recorded %+v", s.role, m)
@@ -377,6 +378,80 @@ func TestLeaderHearsOneIncarnationOfAnUnrecordedMember(t *testing.T) {
 	s.turn()
 	if m, _ := s.Member("2"); m.Incarnation != 7 {
 		t.Errorf("recorded %+v", m)
+	}
+}
+
+func TestAnswersToAnEarlierProcessDoNotCount(t *testing.T) {
+	s := newSolo(t, 3, HardState{}, nil)
+	s.electionTimeout()
+	s.hear("2", Message{Type: MsgPreVoteReply, Term: 1, Round: s.nonce + 1})
+	if s.role != PreCandidate {
+		t.Fatal(s.role)
+	}
+	s.stand()
+	s.hear("2", Message{Type: MsgVoteReply, Round: s.nonce + 1})
+	if s.role != Candidate {
+		t.Fatal(s.role)
+	}
+	// An answer says which process has asked, whatever it is.
+	other := newSolo(t, 3, HardState{Term: 1, Vote: "3"}, nil)
+	for _, m := range []Message{{Type: MsgPreVote, Term: 2}, {Type: MsgPreVote, Term: 1}, {Type: MsgVote}} {
+		m.Round = 77
+		other.hear("2", m)
+		if out := other.turn(); len(out.Sends) != 1 || out.Sends[0].Msg.Round != 77 {
+			t.Errorf("%s: %v", describe(m), out.Sends)
+		}
+	}
+	other.hear("3", Message{Type: MsgHeartbeat, Term: 5})
+	other.turn()
+	for _, m := range []Message{{Type: MsgPreVote, Term: 1}, {Type: MsgVote, Term: 1}, {Type: MsgVote, Term: 5}} {
+		m.Round = 78
+		other.hear("2", m)
+		if out := other.turn(); len(out.Sends) != 1 || out.Sends[0].Msg.Round != 78 || !out.Sends[0].Msg.Reject {
+			t.Errorf("%s: %v", describe(m), out.Sends)
+		}
+	}
+}
+
+func TestVotesForALostDiskDoNotElectTheNewOne(t *testing.T) {
+	// 1 has won the first election and committed a command with 2, when its disk
+	// is lost. Then what it was told in that election arrives once more.
+	c := newCluster(3, 0, 1)
+	n := c.node("1")
+	n.core.electionTimeout()
+	var answers []Message
+	for n.core.role != Leader {
+		n.flush()
+		for _, m := range c.net {
+			if m.To == "1" {
+				answers = append(answers, m)
+			}
+			c.deliver(m)
+		}
+		c.net = nil
+		for _, m := range c.nodes {
+			m.flush()
+			m.persist(len(m.pending))
+		}
+	}
+	if _, err := n.propose("x"); err != nil {
+		t.Fatal(err)
+	}
+	c.stabilize("1", "2")
+	if c.check.maxCommitted != 3 {
+		t.Fatalf("committed up to %d", c.check.maxCommitted)
+	}
+	n.crash()
+	n.wipe()
+	n.start()
+	n.core.electionTimeout()
+	for _, m := range answers {
+		n.core.Receive(m)
+		n.flush()
+		n.persist(len(n.pending))
+	}
+	if n.core.role == Candidate || n.core.role == Leader {
+		t.Errorf("%+v", n.core.Status())
 	}
 }
 

@@ -34,12 +34,15 @@ func newSolo(t *testing.T, voters int, hard HardState, entries []Entry) *solo {
 	return &solo{New(cfg, State{HardState: hard, Snapshot: SnapshotMeta{Config: recorded(voters)}, Entries: entries}), t, voters}
 }
 
-// hear receives m from a peer.
+// hear receives m from a peer. Answers are to this process.
 func (s *solo) hear(from NodeID, m Message) {
 	member, _ := recordedMember(s.voters, from)
 	m.From, m.To, m.Incarnation = from, "1", member.Incarnation
 	if m.Term == 0 {
 		m.Term = s.term
+	}
+	if m.Round == 0 && m.toProcess() {
+		m.Round = s.nonce
 	}
 	s.Receive(m)
 }
