@@ -28,13 +28,16 @@ type seen struct {
 	known            bool
 }
 
+// momentBits make room for many commits within one moment.
+const momentBits = 20
+
 // porcupineTimeout bounds one key's check. A history that cannot be judged is a
 // failure too: the plan is too big.
 const porcupineTimeout = 30 * time.Second
 
 // check asks porcupine for an order of the operations on each key that explains
-// all replies. Of the operations of unknown outcome it is told which were
-// committed, and by when; there are too many of them to try all subsets.
+// all replies. Of those of unknown outcome it is told which were committed and at
+// which moment; trying all of their orders too would take for ever.
 func (h *history) check() {
 	var keys []string
 	byKey := map[string][]porcupine.Operation{}
@@ -51,13 +54,15 @@ func (h *history) check() {
 	}
 	for _, op := range h.ops {
 		if op.outcome == outcomeDone || op.executed {
-			add(op.user, op.args, string(op.reply), true, op.call, op.ret)
+			add(op.user, op.args, string(op.reply), true, op.call<<momentBits, (op.ret+1)<<momentBits-1)
 		}
 	}
-	for _, c := range h.w.oracle.unknown {
+	commands := int64(0) // in the order of the log, as that of the calls below
+	for _, c := range h.w.oracle.committedUnknown() {
 		for _, args := range c.commands {
-			if c.commits > 0 && string(args[0]) != "GET" {
-				add(c.session.user.index, args, "", false, c.began, c.committedAt)
+			commands++
+			if at := c.committedAt<<momentBits + commands; string(args[0]) != "GET" {
+				add(c.session.user.index, args, "", false, at, at)
 			}
 		}
 	}

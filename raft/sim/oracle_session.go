@@ -2,6 +2,8 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 
 	"redoubt/fsm"
 	"redoubt/raft"
@@ -17,8 +19,9 @@ type call struct {
 	writes      bool
 	commits     int // how often it was committed
 	attempts    int
-	began       int64      // moment
-	committedAt int64      // moment
+	began       int64 // moment
+	committedAt int64 // moment
+	index       uint64
 	commands    [][][]byte // kept for the history
 	term        uint64     // of the node when it began
 	outcome     outcome
@@ -70,7 +73,7 @@ func (o *oracle) committedOrigin(e *raft.Entry) {
 	if c == nil {
 		return // its node is gone
 	}
-	c.committedAt = o.w.moment()
+	c.committedAt, c.index = o.w.moment(), e.Index
 	if c.commits++; c.commits > 1 {
 		o.w.fail("at most once", "a batch is committed again at index %d", e.Index)
 	}
@@ -137,4 +140,17 @@ func (o *oracle) outcomeOf(b *replica.Batch, c *call) outcome {
 func (o *oracle) abandoned(c *call) {
 	c.outcome = outcomeUnknown
 	o.unknown = append(o.unknown, c)
+}
+
+// committedUnknown are the calls of unknown outcome that were committed, in the
+// order of the log.
+func (o *oracle) committedUnknown() []*call {
+	var calls []*call
+	for _, c := range o.unknown {
+		if c.commits > 0 {
+			calls = append(calls, c)
+		}
+	}
+	slices.SortFunc(calls, func(a, b *call) int { return cmp.Compare(a.index, b.index) })
+	return calls
 }
