@@ -33,8 +33,10 @@ func (s *scene) condition(text string) (func() bool, error) {
 
 // conditions is all that can be asked.
 var conditions = []condition{
-	{"leader", "a majority of the nodes knows the same leader", func(s *scene, _ []string) (func() bool, error) {
-		return s.leaderKnown, nil
+	{"leader", "there is one, and a majority of the nodes knows it", func(s *scene, _ []string) (func() bool, error) {
+		return func() bool {
+			return s.leaderKnown() && s.count(func(n *node) bool { leads, _ := n.leads(); return leads }) == 1
+		}, nil
 	}},
 	{"NODE leads", "it is the leader of its term", func(s *scene, a []string) (func() bool, error) {
 		n := s.node(a[0])
