@@ -64,6 +64,22 @@ func TestLearnerStaysOneAfterARestart(t *testing.T) {
 	}
 }
 
+func TestLearnerThatIsAskedVotes(t *testing.T) {
+	// It has been promoted by an entry that it does not have yet. Without its vote
+	// the cluster may have no leader to send it that entry.
+	config := recorded(3)
+	config.Members[0].Role = Learner
+	s := &solo{New(testConfig("1", 100, 1), State{HardState: HardState{Term: 1}, Snapshot: SnapshotMeta{Config: config}, Entries: logOf(1)}), t, 3}
+	s.hear("2", Message{Type: MsgPreVote, Term: 2, LogIndex: 2, LogTerm: 1})
+	if m := s.one(s.turn(), MsgPreVoteReply); m.Reject {
+		t.Errorf("%s", describe(m))
+	}
+	s.hear("2", Message{Type: MsgVote, Term: 2, LogIndex: 2, LogTerm: 1})
+	if m := s.one(s.turn(), MsgVoteReply); m.Reject || s.vote != "2" {
+		t.Errorf("%s, vote %q", describe(m), s.vote)
+	}
+}
+
 func TestSnapshotHasTheConfigurationOfItsIndex(t *testing.T) {
 	// Configurations at 2 and 5; 5 is not committed yet.
 	moved := func(addr string) []byte {

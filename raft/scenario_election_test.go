@@ -258,7 +258,7 @@ func TestLinkLossOfOneFollowerIsHarmless(t *testing.T) {
 	}
 }
 
-func TestLearnerNeitherCountsNorCampaignsButVotes(t *testing.T) {
+func TestLearnerNeitherCountsNorCampaigns(t *testing.T) {
 	c := newCluster(2, 1, 1)
 	c.elect("1")
 	learner := c.node("3").core
