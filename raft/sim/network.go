@@ -16,6 +16,7 @@ import (
 type network struct {
 	w     *World
 	links [][]link // from, to
+	spare []*envelope
 }
 
 // link is one direction between two nodes.
@@ -101,16 +102,38 @@ func (net *network) send(from *node, msg raft.Message) {
 
 func (net *network) deliver(to *node, l *link, msg raft.Message, atUs int64) {
 	w := net.w
-	w.after(atUs-w.nowUs, func() {
-		if l.cuts == 0 && to.up() {
-			to.receive(msg)
-		}
-	})
+	var e *envelope
+	if k := len(net.spare); k > 0 {
+		e, net.spare = net.spare[k-1], net.spare[:k-1]
+	} else {
+		e = &envelope{net: net}
+		e.run = e.arrive
+	}
+	e.to, e.link, e.msg = to, l, msg
+	w.after(atUs-w.nowUs, e.run)
+}
+
+// envelope is a message on its way. There are many of them, so they are used
+// again.
+type envelope struct {
+	net  *network
+	to   *node
+	link *link
+	msg  raft.Message
+	run  func()
+}
+
+func (e *envelope) arrive() {
+	if e.link.cuts == 0 && e.to.up() {
+		e.to.receive(&e.msg)
+	}
+	e.msg = raft.Message{}
+	e.net.spare = append(e.net.spare, e)
 }
 
 // receive takes a message from a peer, which package peer would have decoded
 // from bytes of its own.
-func (n *node) receive(msg raft.Message) {
+func (n *node) receive(msg *raft.Message) {
 	w := n.w
 	w.trace.mix(uint64(msg.Type), uint64(n.index), msg.Term, msg.Index, msg.LogIndex, uint64(len(msg.Entries)))
 	from := w.node(msg.From)
@@ -132,9 +155,9 @@ func (n *node) receive(msg raft.Message) {
 		msg.Entries = entries
 	}
 	if w.tracing() && msg.Type != raft.MsgHeartbeat && msg.Type != raft.MsgHeartbeatReply {
-		w.tracef("%s -> %s %s", msg.From, n.id, describe(&msg))
+		w.tracef("%s -> %s %s", msg.From, n.id, describe(msg))
 	}
-	n.post(func(m *replica.Machine) { m.Receive(msg) })
+	n.postItem(inboxItem{msg: *msg})
 }
 
 // processEnded has the peers notice that a process has gone: its sockets are
@@ -320,7 +343,7 @@ func (t *transfer) chunk(offset int64) {
 				t.broken()
 				return
 			}
-			to.receive(t.msg)
+			to.receive(&t.msg)
 			t.hop(to, t.from, func() { t.finish(true) })
 		default:
 			t.hop(to, t.from, func() { t.chunk(offset + size) })

@@ -54,8 +54,9 @@ type process struct {
 	applier *replica.Applier
 	model   *model.Model
 
-	inbox    []func(*replica.Machine)
-	turning  bool // a turn is due
+	inbox    []inboxItem
+	handled  []inboxItem // the inbox of the last turn; its memory is used again
+	turning  bool        // a turn is due
 	ticked   bool
 	writes   []logItem
 	writing  bool
@@ -252,9 +253,17 @@ func (n *node) tick() {
 	n.turn()
 }
 
+// inboxItem is what the loop is to handle: a message, or anything else.
+type inboxItem struct {
+	msg   raft.Message
+	event func(*replica.Machine) // nil: msg
+}
+
 // post gives the loop an event.
-func (n *node) post(event func(*replica.Machine)) {
-	n.inbox = append(n.inbox, event)
+func (n *node) post(event func(*replica.Machine)) { n.postItem(inboxItem{event: event}) }
+
+func (n *node) postItem(item inboxItem) {
+	n.inbox = append(n.inbox, item)
 	if n.turning {
 		return
 	}
@@ -277,9 +286,13 @@ func (n *node) turn() {
 	m := n.machine
 	m.NowMs = n.nowMs()
 	inbox := n.inbox
-	n.inbox = nil
-	for _, event := range inbox {
-		event(m)
+	n.inbox, n.handled = n.handled[:0], inbox
+	for i := range inbox {
+		if inbox[i].event != nil {
+			inbox[i].event(m)
+		} else {
+			m.Receive(inbox[i].msg)
+		}
 	}
 	if n.ticked {
 		n.ticked = false

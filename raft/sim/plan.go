@@ -68,7 +68,7 @@ func NewPlan(seed uint64) *Plan {
 	p := &Plan{Seed: seed}
 	rng := p.stream(streamPlan, 0, 0)
 	p.Nodes = pick(rng, 3, 3, 5)
-	p.DurationMs = pick[int64](rng, 20_000, 40_000, 60_000)
+	p.DurationMs = pick[int64](rng, 5_000, 15_000, 30_000, 60_000)
 	p.Registers = rng.IntN(3) == 0
 	p.Knobs = newKnobs(rng)
 	clients, operations := pick(rng, 1, 3, 5, 8, 12, 40), pick(rng, 100, 300, 300)
