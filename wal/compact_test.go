@@ -1,9 +1,12 @@
 package wal
 
 import (
+	"errors"
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"redoubt/raft"
 )
@@ -53,6 +56,54 @@ func TestCompactUnderAnOpenLog(t *testing.T) {
 	crash(l)
 	_, rec = mustOpen(t, dir, small)
 	wantState(t, rec, h, nil)
+}
+
+// The oldest goes first, each durably before the next; after an error the log does
+// nothing more.
+func TestStepsOfACompact(t *testing.T) {
+	for _, failing := range []string{"", "remove", "syncdir"} {
+		dir := newDir(t)
+		var ops []string
+		watching := false
+		dir.FS = watchedFS{OS(), func(op, path string) error {
+			if !watching || op != "remove" && op != "syncdir" || filepath.Base(path) == ballastName {
+				return nil
+			}
+			ops = append(ops, op+" "+filepath.Base(path))
+			if op == failing {
+				return unix.EIO
+			}
+			return nil
+		}}
+		l, _ := mustOpen(t, dir, small)
+		for i := uint64(1); i <= 40; i++ {
+			mustAppend(t, l, write(raft.HardState{Term: 1}, entries(i, i, 1)...))
+		}
+		writeSnapshot(t, dir, meta(30, 1), []byte("state"))
+		var want []string
+		for _, s := range l.segments {
+			want = append(want, "remove "+s.name(), "syncdir "+segmentsName)
+		}
+		watching = true
+		err := l.Compact(30)
+		switch failing {
+		case "":
+			if err != nil || len(ops) < 6 || !slices.Equal(ops, want[:len(ops)]) {
+				t.Errorf("steps are %q (%v), want the first of %q", ops, err, want)
+			}
+			continue
+		case "remove":
+			want = want[:1]
+		case "syncdir":
+			want = want[:2]
+		}
+		if !errors.Is(err, ErrPoisoned) || !errors.Is(err, unix.EIO) || !slices.Equal(ops, want) {
+			t.Errorf("%s fails: %v after %q, want %q", failing, err, ops, want)
+		}
+		if _, err := l.Append(nil); !errors.Is(err, ErrPoisoned) {
+			t.Errorf("%s fails, then Append: %v", failing, err)
+		}
+	}
 }
 
 func TestCompactNeedsASnapshot(t *testing.T) {

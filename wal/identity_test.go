@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestIdentityIsChecked(t *testing.T) {
@@ -37,6 +39,22 @@ func TestIdentityIsChecked(t *testing.T) {
 	for _, d := range []Dir{{Path: t.TempDir(), FS: OS()}, dataDir(t.TempDir())} {
 		if _, ok, err := d.LoadIdentity(); ok || err != nil {
 			t.Errorf("LoadIdentity of nothing: %v, %v", ok, err)
+		}
+	}
+}
+
+// A directory that cannot be looked into is not taken for a new one.
+func TestUnreadableDirectory(t *testing.T) {
+	for _, name := range []string{identityName, segmentsName, highWaterName, snapshotsName} {
+		dir := dataDir(t.TempDir())
+		dir.FS = watchedFS{OS(), func(op, path string) error {
+			if path == dir.path(name) {
+				return unix.EIO
+			}
+			return nil
+		}}
+		if _, _, err := dir.LoadIdentity(); !errors.Is(err, unix.EIO) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -75,6 +75,8 @@ func TestStepsOfAnAppend(t *testing.T) {
 			{100, newSegment, 1 * kb},
 			{5 * kb, "write fdatasync", 6 * kb},
 			{5 * kb, "close open write fdatasync syncdir " + highWater, 6 * kb},
+			{kb - 67, "close open write fdatasync syncdir " + highWater, 1 * kb}, // exactly full
+			{5 * kb, "close open write fdatasync syncdir " + highWater, 6 * kb},
 			{0, "close " + highWater, 6 * kb},
 		}},
 		{"without sync", 1 * kb, true, []step{
