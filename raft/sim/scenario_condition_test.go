@@ -75,6 +75,9 @@ var conditions = []condition{
 	{"elections IS NUMBER", "so many leaders have been elected since the last `lead`", func(s *scene, a []string) (func() bool, error) {
 		return compare(func() uint64 { return uint64(s.Stats.Elections - s.elections) }, a[0], a[1])
 	}},
+	{"messages IS NUMBER", "so many messages have been sent since the last `lead`", func(s *scene, a []string) (func() bool, error) {
+		return compare(func() uint64 { return s.Stats.Messages - s.messages }, a[0], a[1])
+	}},
 	{"writer NAME answers IS NUMBER", "so many of its commands were answered without an error", func(s *scene, a []string) (func() bool, error) {
 		w := s.actors[a[0]]
 		if w == nil {

@@ -20,6 +20,7 @@ type scene struct {
 	ending  bool            // without recovery
 
 	elections int // before the last lead
+	messages  uint64
 }
 
 // patienceUs bounds what a step waits for.

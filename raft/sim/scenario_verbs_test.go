@@ -169,7 +169,7 @@ func (s *scene) makeLeader(n *node) error {
 			}
 		}
 		if s.await(2_000_000, leads) {
-			s.elections = s.Stats.Elections
+			s.elections, s.messages = s.Stats.Elections, s.Stats.Messages
 			return nil
 		}
 	}
