@@ -42,7 +42,7 @@ const (
 	FaultCutInStep                      // power cut at the Arg'th operation of its disk from now
 	FaultCutAtName                      // power cut at the Arg'th rename or fsync of a directory from now
 	FaultCutAtSnapshot                  // whoever has just got a snapshot, written or received, loses power
-	FaultHunt                           // whoever leads is killed Arg ms after its election, for twice as long
+	FaultHunt                           // whoever leads is killed Arg ms after its election, for up to a second
 	FaultCrashLoop                      // every start is followed by the next crash, Arg ms later
 	FaultPause                          // SIGSTOP
 	FaultSuspend                        // the machine sleeps: its clock stands still as well
@@ -310,7 +310,7 @@ func (w *World) hunt(n *node) {
 			return
 		}
 		n.kill()
-		w.after(2*ms*1000, n.start)
+		w.after(2*ms*1000+n.rng.Int64N(1_000_000), n.start)
 	})
 }
 

@@ -414,6 +414,7 @@ func (n *node) watchDisk() {
 	n.w.markIf(n.w.count(func(m *node) bool { return m.disk.capacity > 0 && m.disk.capacity-m.disk.used < minFreeBytes }) > len(n.w.nodes)/2, MarkDiskFullMajority)
 	n.post(func(m *replica.Machine) { m.Disk(free, minFreeBytes) })
 	if n.up() {
+		n.w.oracle.bounded(n)
 		n.after(1_000_000, n.watchDisk)
 	}
 }

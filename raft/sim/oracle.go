@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"redoubt/fsm"
 	"redoubt/raft"
@@ -29,6 +30,7 @@ type oracle struct {
 	settled       uint64                   // highest index or read index of anything that was answered
 	history       history
 	firstLeaderUs int64
+	undisturbed   bool // nothing goes wrong in this run
 }
 
 type entryID struct{ index, term uint64 }
@@ -117,6 +119,8 @@ func (o *oracle) init(w *World) {
 		w: w, views: make([]view, len(w.nodes)), leaders: map[uint64]int{}, chains: map[entryID]uint64{},
 		models: map[uint64]*model.Model{}, watches: map[watchID]model.Watch{}, watchTerms: map[watchID]uint64{}, origins: map[fsm.Origin]*call{}, calls: map[*replica.Batch]*call{},
 	}
+	k := &w.plan.Knobs
+	o.undisturbed = len(w.plan.Faults) == 0 && !k.Reorder && k.LossPermille == 0 && k.LoopUs <= 1000 && k.NetUs <= 2000 && k.DiskUs <= 300
 	o.history.w = w
 	for i := range o.views {
 		o.views[i].votes = map[uint64]raft.NodeID{}
@@ -391,6 +395,41 @@ func (o *oracle) allEqual() {
 					a.Index(), b.Index(), a.Digest(), b.Digest())
 			}
 		}
+	}
+}
+
+// bounded: what a node keeps stays within what it was told.
+func (o *oracle) bounded(n *node) {
+	k := &o.w.plan.Knobs
+	st := n.machine.Core.Status()
+	if st.Uncommitted > k.MaxUncommittedBytes+largestEntryBytes {
+		o.w.fail("bounds", "%s has %d bytes that are not committed, allowed are %d", n.id, st.Uncommitted, k.MaxUncommittedBytes)
+	}
+	for _, p := range st.Peers {
+		if p.InflightBytes > k.MaxInflightBytes+k.MaxAppendBytes+largestEntryBytes {
+			o.w.fail("bounds", "%s has %d bytes on their way to %s, allowed are %d", n.id, p.InflightBytes, p.ID, k.MaxInflightBytes)
+		}
+	}
+	snapshots, unfinished := 0, 0
+	for _, name := range n.disk.files(dataDir + "/snap/") {
+		if strings.HasSuffix(name, ".snap") {
+			snapshots++
+		} else {
+			unfinished++
+		}
+	}
+	if snapshots > keepSnapshots+3 || unfinished > 2 { // some may not be loaded yet
+		o.w.fail("bounds", "%s has %d snapshots and %d unfinished ones", n.id, snapshots, unfinished)
+	}
+}
+
+// largestEntryBytes is what one pipeline of the generator may come to.
+const largestEntryBytes = 4 << 20
+
+// calm: with nothing wrong at all, nobody is elected but the first leader.
+func (o *oracle) calm() {
+	if o.undisturbed && o.w.Stats.Elections != 1 {
+		o.w.fail("no needless election", "%d leaders were elected though nothing went wrong", o.w.Stats.Elections)
 	}
 }
 

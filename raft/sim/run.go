@@ -153,6 +153,7 @@ func (w *World) recover() {
 		}
 		if led && w.settled() {
 			w.oracle.allEqual()
+			w.oracle.calm()
 			w.marksAtEnd()
 			return
 		}
