@@ -266,7 +266,8 @@ func (d Dir) statSnapshot(path string) (SnapshotFile, error) {
 }
 
 // RemoveOldSnapshots removes all but the keep newest snapshots (at least one
-// stays), oldest first. One that is being read stays readable.
+// stays), oldest first. One that is being read stays readable. It may be called
+// from several goroutines.
 func (d Dir) RemoveOldSnapshots(keep int) error {
 	names, err := d.listSnapshots()
 	if err != nil {
@@ -277,7 +278,7 @@ func (d Dir) RemoveOldSnapshots(keep int) error {
 		return nil
 	}
 	for _, name := range names[:excess] {
-		if err := d.FS.Remove(d.path(snapshotsName, name)); err != nil {
+		if err := d.FS.Remove(d.path(snapshotsName, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("wal: %w", err)
 		}
 	}

@@ -148,7 +148,9 @@ func (n *Node) sendSnapshot(to raft.NodeID) {
 	})
 }
 
-// LoadSnapshot restores the keyspace from the snapshot file of that index.
+// LoadSnapshot restores the keyspace from the snapshot file of that index, and
+// removes those that it replaces: a node that is fed again and again, or
+// restarts again and again, would keep them all.
 func LoadSnapshot(dir wal.Dir, meta raft.SnapshotMeta, c fsm.Config) (*fsm.Store, error) {
 	file, ok, err := dir.LatestSnapshot()
 	if err != nil {
@@ -169,5 +171,5 @@ func LoadSnapshot(dir wal.Dir, meta raft.SnapshotMeta, c fsm.Config) (*fsm.Store
 	if store.Index() > meta.Index {
 		return nil, fmt.Errorf("replica: %s holds the state at index %d, its header says %d", file.Path, store.Index(), meta.Index)
 	}
-	return store, nil
+	return store, dir.RemoveOldSnapshots(keepSnapshots)
 }
