@@ -81,17 +81,15 @@ func (s *script) keep(types ...MessageType) {
 }
 
 func (s *script) said(typ MessageType, from, to int) (number uint32, ok bool) {
-	i := slices.IndexFunc(s.w.net, func(number uint32) bool {
-		m := &s.x.messages[number]
-		return m.Type == typ && m.From == nodeID(from) && m.To == nodeID(to)
-	})
-	if i < 0 {
-		return 0, false
+	for _, number := range slices.Backward(s.w.net) {
+		if m := &s.x.messages[number]; m.Type == typ && m.From == nodeID(from) && m.To == nodeID(to) {
+			return number, true
+		}
 	}
-	return s.w.net[i], true
+	return 0, false
 }
 
-// find returns the number of a message that is on the network.
+// find returns the number of the newest message of that type on the network.
 func (s *script) find(typ MessageType, from, to int) uint32 {
 	number, ok := s.said(typ, from, to)
 	if !ok {
@@ -215,14 +213,31 @@ func (s *script) asked() {
 }
 
 // confirmed: a read at 1 was confirmed, and the answers are on their way once
-// more. 2 leads a later term and has committed an entry.
+// more; those to another read have not arrived yet. 2 leads a later term and has
+// committed an entry.
 func (s *script) confirmed() {
 	s.started()
 	s.do(evRead, 1, 2)
 	s.settle(1, 2, 3)
+	s.do(evRead, 1, 2)
+	s.deliver(s.find(MsgHeartbeat, 1, 3))
 	s.elect(2, 3)
 	s.settle(2, 3)
 	s.keep(MsgHeartbeatReply)
+}
+
+// lateOrder: 1 has told 2 to take over and given it up since, before 2 heard it.
+func (s *script) lateOrder() {
+	s.started()
+	s.do(evTransfer, 1, 1)
+	order := s.find(MsgTimeoutNow, 1, 2)
+	s.keep()
+	for range 2 {
+		s.do(evTick, 1, 0)
+		s.settle(1, 3)
+	}
+	s.keep()
+	s.again(order)
 }
 
 // snapshotNeeded: 2 has dropped from its log what 1 lacks, and 1 has other

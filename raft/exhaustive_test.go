@@ -113,6 +113,9 @@ func roots() []root {
 			name: "handing over", script: (*script).started,
 			limits: limits{timeouts: 1, crashes: 1, proposals: 1, reads: 1, transfers: 1}, must: markTransferred | markElected,
 		}, {
+			name: "late order", promptDisks: true, script: (*script).lateOrder,
+			limits: limits{timeouts: 1, crashes: 1, proposals: 1, reads: 1, transfers: 1}, must: markElected | markUnseated,
+		}, {
 			name: "snapshots", script: (*script).snapshotNeeded, limits: limits{timeouts: 1, crashes: 2, proposals: 1, compactions: 1},
 			must: markInstalled | markInstalledOverConflict | markCrashLostEntry,
 		}, {
