@@ -34,6 +34,7 @@ func (s *script) play(seed uint64, fronts []*frontEnd, out io.Writer) (w *World,
 		World: newWorld(&plan, fronts, &trace{out: out}), script: s, actors: map[string]*actor{}, absent: map[*node]bool{},
 		diskLaw: map[*node][]*diskRule{}, held: map[*link]int64{},
 	}
+	sc.oracle.undisturbed = false
 	line := 0
 	defer func() {
 		if v := recover(); v != nil {
@@ -59,15 +60,20 @@ func (s *script) play(seed uint64, fronts []*frontEnd, out io.Writer) (w *World,
 	return sc.World, sc.end()
 }
 
-// end heals the cluster, which has to recover.
+// end heals the cluster, which has to recover; and once more from what its disks
+// have then.
 func (s *scene) end() error {
 	for _, name := range sortedKeys(s.actors) {
 		s.actors[name].stop = true
 	}
 	if !s.ending {
-		s.healLinks()
-		s.heal()
-		s.recover()
+		s.mend()
+	}
+	if !s.ending && s.failure == nil {
+		for _, n := range s.nodes {
+			n.kill()
+		}
+		s.mend()
 	}
 	if s.failure == nil {
 		s.history()
@@ -76,6 +82,12 @@ func (s *scene) end() error {
 		return fmt.Errorf("in the end: %w", s.failure)
 	}
 	return nil
+}
+
+func (s *scene) mend() {
+	s.healLinks()
+	s.heal()
+	s.recover()
 }
 
 // await lets time pass until something is the case.

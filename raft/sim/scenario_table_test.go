@@ -112,14 +112,14 @@ var scenarios = []scenario{
 	{"S50", "a late order to campaign is obeyed by whoever gets it", "hashicorp/raft, braft b9e1293", at("raft.TestTimeoutNowIsObeyedOnlyByAFollowerOfItsSender"), "", ""},
 	{"S51", "a follower's read waits for an answer that never comes", "etcd/raft", at("s51_read_of_a_follower.txt", "raft.TestFollowersReads"), "", ""},
 	{"S52", "a forwarded command is executed by the leader and by the node that forwarded it", "RedisRaft#13", at("s52_forwarded_twice.txt", "s52_every_message_twice.txt"), "", ""},
-	{"S53", "a command in flight is reported as not executed, and is committed later", "RedisRaft#23, uhaha", at("s53_unknown_outcome.txt"), "", ""},
+	{"S53", "a command in flight is reported as not executed, and is committed later", "RedisRaft#23, uhaha", at("s53_unknown_outcome.txt", "s53_behind_a_snapshot.txt"), "", ""},
 	{"S54", "states differ, or are lost, and nobody notices", "RedisRaft#14, RedisRaft#28, RedisRaft#44", at("s54_states_are_compared.txt", "raft/replica.TestDivergedNodeStops"), "", ""},
 	{"S55", "commands depend on the node's clock, on chance, on the order of a map", "RedisRaft", at("s55_time_of_the_log.txt", "fsm.TestEveryNodeAgrees"), "", ""},
 
 	// Snapshots.
 	{"S56", "a snapshot is installed while older entries are being applied", "openraft eed681d5, etcd#10219",
 		at("s56_install_while_applying.txt", "raft.TestAppliedDoesNotGoBackWithAnInstall"), "", ""},
-	{"S57", "a crash between a snapshot and the log that it replaces", "openraft 674e78aa, braft 10cd9e3", at("s57_crash_while_installing.txt", "wal.TestSnapshotWithoutItsMark"), "", ""},
+	{"S57", "a crash between a snapshot and the log that it replaces", "openraft 674e78aa, braft 10cd9e3", at("s57_crash_while_installing.txt", "s57_conflicting_log.txt", "wal.TestSnapshotWithoutItsMark"), "", ""},
 	{"S58", "a snapshot is older than the state, and the term goes back with it", "hashicorp/raft, WRaft#118", at("raft.TestOldSnapshotIsIgnored"), "", ""},
 	{"S59", "a snapshot takes longer than the log is kept, and the next one is due when it is there", "hashicorp/raft#212, hashicorp/raft#444, rqlite, Zeebe#4451",
 		at("s59_slow_install.txt"), "", ""},
