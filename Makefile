@@ -8,10 +8,10 @@ SEEDS       ?= 10000
 GOTESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint race short sim fuzz compat faults docs clean
+.PHONY: help run build test lint race short sim mutants fuzz compat faults docs clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 12
 
 run: ## run one node on 127.0.0.1:6379, data in ./redoubt-data
 	$(GO) run ./cmd/redoubt
@@ -34,6 +34,12 @@ short: ## the tests without the race detector and without the long ones
 
 sim: ## run 10,000 simulated clusters through every kind of fault (SEED, SEEDS)
 	$(GO) run ./cmd/redoubt sim --seed $(SEED) --seeds $(SEEDS) --require-marks
+
+mutants: ## plant every known mistake and see it found (hours; ONLY=M1,M2 for some)
+	nice $(GO) test -count=1 -timeout 0 -run '^TestMutants$$' -v ./raft/sim/mutant -mutants $(if $(ONLY),-only $(ONLY))
+
+exhaustive: ## try every order of events in small clusters, 10 million states
+	$(GO) test -count=1 ./raft -run TestExhaustive -v -states 10000000
 
 fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@for pkg in $$($(GO) list ./...); do \
