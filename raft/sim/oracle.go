@@ -292,8 +292,10 @@ func (o *oracle) committed(n *node, v *view, e *raft.Entry) {
 	o.committedMarks(n, v, e, copies)
 }
 
+// anyLost: what a lost disk has acknowledged still counts for the leader, though
+// it is no copy any more.
 func (o *oracle) anyLost() bool {
-	return slices.ContainsFunc(o.w.nodes, func(n *node) bool { return n.lost })
+	return slices.ContainsFunc(o.w.nodes, func(n *node) bool { return n.lost || n.damaged })
 }
 
 // writing notes what a frame will make of the disk if it gets there.
