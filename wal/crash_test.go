@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -69,7 +70,7 @@ func childAppend(dir Dir) {
 			_, err = w.Commit()
 			fatal(err)
 			fatal(l.Compact(last - 10))
-			fatal(dir.RemoveOldSnapshots(1))
+			fatal(dir.RemoveOldSnapshots(math.MaxUint64, 1))
 		}
 	}
 }

@@ -3,6 +3,7 @@ package wal
 import (
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -139,7 +140,7 @@ func (l *life) ownSnapshot(index uint64) error {
 	if err := l.log.Compact(index); err != nil {
 		return err
 	}
-	return l.dir.RemoveOldSnapshots(1)
+	return l.dir.RemoveOldSnapshots(math.MaxUint64, 1)
 }
 
 func (l *life) receivedSnapshot() error {

@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"math"
 	"os"
 	"slices"
 	"testing"
@@ -79,7 +80,7 @@ func (m *model) snapshot(t *rapid.T, meta raft.SnapshotMeta) {
 	if _, err := w.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.dir.RemoveOldSnapshots(2); err != nil {
+	if err := m.dir.RemoveOldSnapshots(math.MaxUint64, 2); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"redoubt/raft"
@@ -202,6 +203,23 @@ func (d Dir) LatestSnapshot() (SnapshotFile, bool, error) {
 	}
 }
 
+// Snapshot returns the snapshot of that last entry, and false when there is none.
+// It checks what LatestSnapshot checks.
+func (d Dir) Snapshot(index, term uint64) (SnapshotFile, bool, error) {
+	names, err := d.listSnapshots()
+	if err != nil {
+		return SnapshotFile{}, false, err
+	}
+	for _, name := range slices.Backward(names) {
+		i, t, _, _ := parseSnapshotID(strings.TrimSuffix(name, snapshotSuffix))
+		if i == index && t == term {
+			file, err := d.statSnapshot(d.path(snapshotsName, name))
+			return file, err == nil, err
+		}
+	}
+	return SnapshotFile{}, false, nil
+}
+
 // listSnapshots returns the names of the complete snapshots, the newest last.
 func (d Dir) listSnapshots() ([]string, error) {
 	files, err := d.FS.ReadDir(d.path(snapshotsName))
@@ -265,14 +283,19 @@ func (d Dir) statSnapshot(path string) (SnapshotFile, error) {
 	return SnapshotFile{Path: path, ID: id, Meta: h.meta, Size: size, fs: d.FS}, nil
 }
 
-// RemoveOldSnapshots removes all but the keep newest snapshots (at least one
-// stays), oldest first. One that is being read stays readable. It may be called
-// from several goroutines.
-func (d Dir) RemoveOldSnapshots(keep int) error {
+// RemoveOldSnapshots removes all but the newest keep (at least one) of the
+// snapshots up to index upTo, oldest first. Newer ones stay, as they may be about
+// to be loaded. One that is being read stays readable. It may be called from
+// several goroutines.
+func (d Dir) RemoveOldSnapshots(upTo uint64, keep int) error {
 	names, err := d.listSnapshots()
 	if err != nil {
 		return err
 	}
+	names = slices.DeleteFunc(names, func(name string) bool {
+		index, _, _, _ := parseSnapshotID(strings.TrimSuffix(name, snapshotSuffix))
+		return index > upTo
+	})
 	excess := len(names) - max(keep, 1)
 	if excess <= 0 {
 		return nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -75,14 +76,14 @@ func TestLatestSnapshotIsTheNewest(t *testing.T) {
 	if err != nil || !ok || f.Meta.Index != 100 {
 		t.Fatal(f, ok, err)
 	}
-	if err := dir.RemoveOldSnapshots(2); err != nil {
+	if err := dir.RemoveOldSnapshots(math.MaxUint64, 2); err != nil {
 		t.Fatal(err)
 	}
 	names, err := dir.listSnapshots()
 	if err != nil || len(names) != 2 || !strings.Contains(names[0], "011-") {
 		t.Fatal(names, err)
 	}
-	if err := dir.RemoveOldSnapshots(0); err != nil {
+	if err := dir.RemoveOldSnapshots(math.MaxUint64, 0); err != nil {
 		t.Fatal(err)
 	}
 	if f, ok, err := dir.LatestSnapshot(); err != nil || !ok || f.Meta.Index != 100 {

@@ -87,7 +87,7 @@ func (n *Node) writeSnapshot(r *snapshotRun, meta raft.SnapshotMeta) (wal.Snapsh
 	if err != nil {
 		return wal.SnapshotFile{}, err
 	}
-	return file, n.config.DataDir.RemoveOldSnapshots(keepSnapshots)
+	return file, n.config.DataDir.RemoveOldSnapshots(meta.Index, keepSnapshots)
 }
 
 // nextPiece asks the applier for a piece; false when it has given up.
@@ -152,12 +152,13 @@ func (n *Node) sendSnapshot(to raft.NodeID) {
 // removes those that it replaces: a node that is fed again and again, or
 // restarts again and again, would keep them all.
 func LoadSnapshot(dir wal.Dir, meta raft.SnapshotMeta, c fsm.Config) (*fsm.Store, error) {
-	file, ok, err := dir.LatestSnapshot()
+	// Not the newest: the next one may have come in already.
+	file, ok, err := dir.Snapshot(meta.Index, meta.Term)
 	if err != nil {
 		return nil, err
 	}
-	if !ok || file.Meta.Index != meta.Index {
-		return nil, fmt.Errorf("replica: newest snapshot is at index %d, want %d", file.Meta.Index, meta.Index)
+	if !ok {
+		return nil, fmt.Errorf("replica: there is no snapshot of entry %d of term %d", meta.Index, meta.Term)
 	}
 	r, err := file.Open()
 	if err != nil {
@@ -171,5 +172,5 @@ func LoadSnapshot(dir wal.Dir, meta raft.SnapshotMeta, c fsm.Config) (*fsm.Store
 	if store.Index() > meta.Index {
 		return nil, fmt.Errorf("replica: %s holds the state at index %d, its header says %d", file.Path, store.Index(), meta.Index)
 	}
-	return store, dir.RemoveOldSnapshots(keepSnapshots)
+	return store, dir.RemoveOldSnapshots(meta.Index, 1)
 }

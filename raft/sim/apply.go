@@ -116,7 +116,7 @@ func (n *node) writePiece(s *snapshotRun, piece []byte, last bool) error {
 	if err != nil {
 		return n.snapshotFailed(s, err)
 	}
-	if err := n.dir.RemoveOldSnapshots(keepSnapshots); err != nil {
+	if err := n.dir.RemoveOldSnapshots(s.meta.Index, keepSnapshots); err != nil {
 		return err
 	}
 	n.w.mark(MarkSnapshotWritten)
