@@ -16,8 +16,8 @@ type scene struct {
 	actors  map[string]*actor
 	absent  map[*node]bool // taken down by the script, not by themselves
 	diskLaw map[*node][]*diskRule
-	held    map[*link]int64 // what is on its way there arrives this late
-	ending  bool            // without recovery
+	held    map[*link]*hold
+	ending  bool // without recovery
 
 	elections int // before the last lead
 	messages  uint64
@@ -32,7 +32,7 @@ func (s *script) play(seed uint64, fronts []*frontEnd, out io.Writer) (w *World,
 	plan.Seed = seed
 	sc := &scene{
 		World: newWorld(&plan, fronts, &trace{out: out}), script: s, actors: map[string]*actor{}, absent: map[*node]bool{},
-		diskLaw: map[*node][]*diskRule{}, held: map[*link]int64{},
+		diskLaw: map[*node][]*diskRule{}, held: map[*link]*hold{},
 	}
 	sc.oracle.undisturbed = false
 	line := 0
@@ -42,6 +42,7 @@ func (s *script) play(seed uint64, fronts []*frontEnd, out io.Writer) (w *World,
 		}
 		sc.dismiss()
 	}()
+	sc.watchMessages()
 	for _, n := range sc.nodes {
 		n.start()
 	}
@@ -94,6 +95,7 @@ func (s *scene) mend() {
 func (s *scene) await(limitUs int64, is func() bool) bool {
 	end := s.nowUs + limitUs
 	for !is() {
+		s.watchMessages()
 		if !s.step(end) && s.nowUs >= end || s.failure != nil {
 			return s.failure == nil && is()
 		}

@@ -125,7 +125,7 @@ var placeholders = map[string]string{
 	"NODE": `(n\d)`, "NODES": `(n\d(?: n\d)*|all)`, "NUMBER": `(\d+)`, "TIME": `((?:\d+(?:us|ms|s|m|h))+)`, "SHIFT": `([+-]\d+(?:ms|s|m|h))`,
 	"PERCENT": `(\d+%)`, "NAME": `([a-z]\w*)`, "FILE": `([\w/.*-]+)`, "OP": `(write|sync|read|name|operation)`,
 	"IS": `(=|<=|>=|<|>)`, "FIELD": `(` + strings.Join(sortedKeys(fields), "|") + `)`, "KNOB": `([A-Z]\w+)`, "VALUE": `(n\d \w+|\w+)`,
-	"HOW": `(loses|keeps)`, "COMMANDS": `(.+?)`, "REPLIES": `(.+)`, "CONDITION": `(.+?)`, "TEXT": `(.+)`, "VALUES": `(.+)`,
+	"HOW": `(loses|keeps)`, "MESSAGE": `([A-Z]\w+)`, "COMMANDS": `(.+?)`, "REPLIES": `(.+)`, "CONDITION": `(.+?)`, "TEXT": `(.+)`, "VALUES": `(.+)`,
 }
 
 func (p pattern) match(line string) (args []string, ok bool) {

@@ -109,7 +109,7 @@ var scenarios = []scenario{
 	{"S49", "handing over to a node that lags, dies or does not exist, while clients write", "hashicorp/raft#493, hashicorp/raft#696, dragonboat#223, etcd/raft",
 		at("s49_transfer.txt", "raft.TestTransferTargets", "raft.TestTransferWaitsForTheLogAndIsGivenUp", "raft.TestNothingOfATransferSurvivesLeadership", "raft.TestTransferWinsOverStickiness", "raft/testdata/transfer.txt"),
 		membershipChanges, "to a node that is removed meanwhile"},
-	{"S50", "a late order to campaign is obeyed by whoever gets it", "hashicorp/raft, braft b9e1293", at("raft.TestTimeoutNowIsObeyedOnlyByAFollowerOfItsSender"), "", ""},
+	{"S50", "a late order to campaign is obeyed by whoever gets it", "hashicorp/raft, braft b9e1293", at("s50_late_order.txt", "raft.TestTimeoutNowIsObeyedOnlyByAFollowerOfItsSender"), "", ""},
 	{"S51", "a follower's read waits for an answer that never comes", "etcd/raft", at("s51_read_of_a_follower.txt", "raft.TestFollowersReads"), "", ""},
 	{"S52", "a forwarded command is executed by the leader and by the node that forwarded it", "RedisRaft#13", at("s52_forwarded_twice.txt", "s52_every_message_twice.txt"), "", ""},
 	{"S53", "a command in flight is reported as not executed, and is committed later", "RedisRaft#23, uhaha", at("s53_unknown_outcome.txt", "s53_behind_a_snapshot.txt"), "", ""},

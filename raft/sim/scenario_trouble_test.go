@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -26,9 +27,13 @@ var troubles = []verb{
 	{syntax: "slow NODE -> NODE TIME", meaning: "everything takes so much longer", run: done(func(s *scene, a []string) {
 		s.links(s.direction(a), func(l *link) { l.slowUs = microseconds(a[2]) })
 	})},
-	{syntax: "hold NODE -> NODE", meaning: "what is sent there from now on stays on its way", run: done(func(s *scene, a []string) {
-		s.links(s.direction(a), s.hold)
-	})},
+	{syntax: "hold NODE -> NODE [MESSAGE]", meaning: "messages from the first stay on their way, or only those of a type: `Append`, `AppendReply`, `TimeoutNow`, …", run: func(s *scene, a []string) error {
+		if a[2] != "" && !slices.Contains(slices.Collect(maps.Values(messageNames)), a[2]) {
+			return fmt.Errorf("no message has that name")
+		}
+		s.links(s.direction(a), func(l *link) { s.held[l] = &hold{only: a[2]} })
+		return nil
+	}},
 	{syntax: "release NODE -> NODE", meaning: "what was held arrives", run: done(func(s *scene, a []string) {
 		s.links(s.direction(a), func(l *link) { s.release(l, true) })
 	})},
@@ -144,37 +149,37 @@ func (s *scene) direction(a []string) func(from, to *node) bool {
 
 func (l *link) cut() { l.cuts = 1 }
 
-// beyondUs is later than any run: what is held arrives then, each link's in a
-// stretch of time of its own.
-const beyondUs = 1 << 52
+// hold keeps messages on a link.
+type hold struct {
+	only string // this type, "" = all
+	kept []*envelope
+}
 
-func (s *scene) hold(l *link) {
-	if s.held[l] == 0 {
-		s.held[l] = beyondUs * int64(len(s.held)+1)
-		l.slowUs = s.held[l] - s.nowUs
+// watchMessages sees to it that the network has envelopes of the scene's to use,
+// which come by before they arrive.
+func (s *scene) watchMessages() {
+	for len(s.net.spare) < 1000 {
+		e := &envelope{net: &s.net}
+		e.run = func() {
+			if h := s.held[e.link]; h != nil && (h.only == "" || h.only == messageNames[e.msg.Type]) {
+				h.kept = append(h.kept, e)
+				return
+			}
+			e.arrive()
+		}
+		s.net.spare = append(s.net.spare, e)
 	}
 }
 
-// release ends a hold. Those that were held come in the order in which they were
-// sent.
+// release ends a hold. What was held comes in the order in which it was sent.
 func (s *scene) release(l *link, arrives bool) {
-	from := s.held[l]
-	if from == 0 {
+	h := s.held[l]
+	delete(s.held, l)
+	if h == nil || !arrives {
 		return
 	}
-	delete(s.held, l)
-	l.slowUs, l.lanes = 0, [2]int64{}
-	var late, kept eventHeap
-	for _, e := range s.events {
-		if e.atUs >= from && e.atUs < from+beyondUs {
-			late.push(e)
-		} else {
-			kept.push(e)
-		}
-	}
-	s.events = kept
-	for len(late) > 0 && arrives {
-		s.after(0, late.pop().run)
+	for _, e := range h.kept {
+		s.after(0, e.run)
 	}
 }
 

@@ -38,7 +38,7 @@ func eachNode(do func(s *scene, n *node)) func(*scene, []string) error {
 // verbs is the language.
 var verbs = []verb{
 	{syntax: "run TIME", meaning: "let so much time pass", run: done(func(s *scene, a []string) {
-		s.runUntil(s.nowUs + microseconds(a[0]))
+		s.await(microseconds(a[0]), func() bool { return false })
 	})},
 	{syntax: "await CONDITION [within TIME]", meaning: "let time pass until it is so; it fails after a minute", run: func(s *scene, a []string) error {
 		limitUs := int64(patienceUs)
