@@ -56,7 +56,7 @@ faults: ## break disks and processes for real (Linux, strace; some need root)
 	$(GO) test -count=1 -run "Kill|Crash|Poisons|Full|Fsync|Paused" -v ./wal ./cmd/redoubt
 
 docs: ## write the generated tables of docs/
-	$(GO) test -count=1 -run '^TestGenerated' ./cmd/redoubt ./fsm -update
+	$(GO) test -count=1 -run '^TestGenerated' ./cmd/redoubt ./fsm ./raft/sim -update
 
 clean: ## remove what the targets above leave behind
 	rm -rf bin dist

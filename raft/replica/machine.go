@@ -34,7 +34,7 @@ type ApplyItem struct {
 type Limits struct {
 	Databases     int
 	LocalReads    bool  // serve reads at once, from the state as it is here
-	TimeoutMs     int64 // a batch is answered within this time, come what may
+	TimeoutMs     int64 // a batch is answered within this time, unless the applier already has it
 	SnapshotBytes int   // log bytes that make a new snapshot due
 	SnapshotAgeMs int64 // or the age of the newest one, 0 = no limit
 }
@@ -51,6 +51,7 @@ type Machine struct {
 	seq     uint64
 	pending map[uint64]*Batch // by seq: the entry may have been appended
 	waiting []*Batch          // surely not appended; proposed again when a leader is there
+	refused []*Batch          // by the leader; they wait from the next tick on
 
 	forwards forwards
 	seen     seen
@@ -202,10 +203,7 @@ func (m *Machine) Receive(msg raft.Message) {
 		m.forwarded(msg)
 		return
 	case raft.MsgForwardReply:
-		if b := m.pending[msg.ID]; b != nil { // every attempt has its own number
-			delete(m.pending, msg.ID)
-			m.waiting = append(m.waiting, b)
-		}
+		m.forwardRefused(msg)
 		return
 	case raft.MsgReadIndex:
 		if leader, term := m.Core.Leader(); leader == m.Core.ID() && term == msg.Term {
@@ -217,6 +215,28 @@ func (m *Machine) Receive(msg raft.Message) {
 		}
 	}
 	m.Core.Receive(msg)
+}
+
+// Why a leader refuses what was forwarded to it: MsgForwardReply.Index.
+const (
+	refusedForNow   = 0 // it leads no more, or takes nothing at the moment
+	refusedDiskFull = 1
+)
+
+// forwardRefused takes back a proposal that surely was not appended. It is
+// proposed again with the next tick: whoever refuses now would do so for ever if
+// he were asked at once.
+func (m *Machine) forwardRefused(msg raft.Message) {
+	b := m.pending[msg.ID] // every attempt has its own number
+	if b == nil {
+		return
+	}
+	delete(m.pending, msg.ID)
+	if msg.Index == refusedDiskFull {
+		b.fail(resp.ErrMisconf)
+		return
+	}
+	m.refused = append(m.refused, b)
 }
 
 func isCommand(e raft.Entry) bool { return e.Type == raft.EntryCommand }
@@ -248,8 +268,12 @@ func (m *Machine) forwarded(msg raft.Message) {
 				continue
 			}
 		}
+		why := uint64(refusedForNow)
+		if leader == m.Core.ID() && m.diskFull {
+			why = refusedDiskFull
+		}
 		m.fx.Sends = append(m.fx.Sends, raft.Message{
-			Type: raft.MsgForwardReply, From: m.Core.ID(), To: msg.From, ID: o.Seq, Reject: true,
+			Type: raft.MsgForwardReply, From: m.Core.ID(), To: msg.From, ID: o.Seq, Index: why, Reject: true,
 		})
 	}
 	if appended {
@@ -399,10 +423,10 @@ func (m *Machine) Stop() {
 		m.pending[seq].uncertain("the node is stopping")
 	}
 	clear(m.pending)
-	for _, b := range m.waiting {
+	for _, b := range append(m.waiting, m.refused...) {
 		b.fail(resp.ErrClusterDown)
 	}
-	m.waiting = nil
+	m.waiting, m.refused = nil, nil
 	m.reads.expire(1<<63 - 1)
 }
 

@@ -35,6 +35,8 @@ type snapshotState struct {
 func (m *Machine) Tick() {
 	m.Core.Tick()
 	m.ticks++
+	m.waiting = append(m.waiting, m.refused...)
+	m.refused = nil
 	if m.ticks%expireEveryTicks == 0 {
 		m.expire()
 	}

@@ -34,7 +34,6 @@ type client struct {
 type operation struct {
 	user     int
 	args     [][]byte
-	key      string
 	reply    []byte
 	outcome  outcome
 	executed bool  // with this reply, though the client has not got it

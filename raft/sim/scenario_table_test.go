@@ -163,7 +163,7 @@ var scenarios = []scenario{
 		at("s83_rot_in_the_middle.txt", "wal.TestEveryBitFlipped"), repairFromPeers, "instead of refusing to start"},
 	{"S84", "bits flip in the logs of a majority", "Protocol-Aware Recovery, FAST 2018", at("s84_rot_on_a_majority.txt"), repairFromPeers, "as long as one copy of each entry is whole"},
 	{"S85", "a disk is full: at an append, at a vote, at a snapshot", "any system with a log",
-		at("s85_disk_fills_up.txt", "s85_no_room_for_a_snapshot.txt", "cmd/redoubt.TestDiskFullWithinAWrite", "cmd/redoubt.TestAlmostFullDisks"), "", ""},
+		at("s85_disk_fills_up.txt", "s85_leaders_disk_is_full.txt", "s85_no_room_for_a_snapshot.txt", "cmd/redoubt.TestDiskFullWithinAWrite", "cmd/redoubt.TestAlmostFullDisks"), "", ""},
 	{"S86", "the leader's disk hangs, and its heartbeats go on", "hashicorp/raft#503, etcd#13527, Consul#3552",
 		at("s86_leaders_disk_hangs.txt", "s86_all_disks_are_slow.txt", "raft.TestStalledDiskHandsOver"), "", ""},
 	{"S87", "a node that cannot write keeps winning elections", "hashicorp/raft#614", at("s87_disk_that_fails.txt", "s05_failed_write_of_a_vote.txt"), "", ""},
