@@ -15,8 +15,15 @@ type Effects struct {
 	Writes     []raft.Write
 	Sends      []raft.Message
 	Apply      []ApplyItem
-	SnapshotTo []raft.NodeID
+	SnapshotTo []SnapshotSend
 	Compact    uint64 // the log may drop entries up to here
+}
+
+// SnapshotSend asks for the newest snapshot to be sent to a member, instead of
+// what it is being sent. Its end is reported with Run.
+type SnapshotSend struct {
+	To  raft.NodeID
+	Run uint64
 }
 
 // ApplyItem is one step of the applier. Exactly one of the first five is set.
@@ -109,7 +116,7 @@ func NewMachine(core *raft.Core, newest raft.SnapshotMeta, boot uint64, nowMs in
 		heard:      map[raft.NodeID]uint64{},
 		seen:       seen{seq: map[uint64]uint64{}},
 		reads:      reads{asked: map[uint64]*readGroup{}},
-		snapshot:   snapshotState{meta: newest, madeMs: nowMs, feeding: map[raft.NodeID]uint64{}},
+		snapshot:   snapshotState{meta: newest, madeMs: nowMs, feeding: map[raft.NodeID]uint64{}, sending: map[raft.NodeID]uint64{}},
 		handed:     newest.Index,
 		handedTerm: newest.Term,
 		applied:    newest.Index,

@@ -29,6 +29,8 @@ type snapshotState struct {
 	bytesSince int  // log bytes handed to the applier since the last began
 	// feeding has the index of the snapshot that a follower is being sent.
 	feeding map[raft.NodeID]uint64
+	sends   uint64                 // numbers the transfers
+	sending map[raft.NodeID]uint64 // the newest to each member
 }
 
 // Tick is called once for each Tick of the core.
@@ -103,7 +105,20 @@ func (m *Machine) feed(to []raft.NodeID) {
 	for _, id := range to {
 		m.snapshot.feeding[id] = m.snapshot.meta.Index
 	}
-	m.fx.SnapshotTo = append(m.fx.SnapshotTo, to...)
+	for _, id := range to {
+		m.snapshot.sends++
+		m.snapshot.sending[id] = m.snapshot.sends
+		m.fx.SnapshotTo = append(m.fx.SnapshotTo, SnapshotSend{To: id, Run: m.snapshot.sends})
+	}
+}
+
+// SnapshotSent is told how a transfer ended. That of one which a newer one has
+// replaced says nothing about the newer one: the core would have that replaced
+// too, and so on for ever.
+func (m *Machine) SnapshotSent(to raft.NodeID, run uint64, ok bool) {
+	if m.snapshot.sending[to] == run {
+		m.Core.SnapshotSent(to, ok)
+	}
 }
 
 // SnapshotDone is told that attempt run has ended; ok: its file is durable.

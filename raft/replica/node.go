@@ -90,7 +90,7 @@ type event struct {
 	peer    raft.NodeID
 	seq     uint64 // evWrote
 	applied Applied
-	run     uint64 // evSnapshotDone
+	run     uint64 // evSnapshotDone, evSnapshotSent
 	meta    raft.SnapshotMeta
 	file    wal.SnapshotFile
 	ok      bool
@@ -235,7 +235,7 @@ func (n *Node) handle(events []event) {
 		case evSnapshotDone:
 			m.SnapshotDone(e.run, e.meta, e.file.Size, e.ok)
 		case evSnapshotSent:
-			m.Core.SnapshotSent(e.peer, e.ok)
+			m.SnapshotSent(e.peer, e.run, e.ok)
 		case evSnapshotWanted:
 			m.snapshot.wanted = true
 		case evDisk:
@@ -265,8 +265,8 @@ func (n *Node) perform(fx Effects) {
 	if len(fx.Apply) > 0 {
 		n.applies.push(fx.Apply...)
 	}
-	for _, id := range fx.SnapshotTo {
-		n.sendSnapshot(id)
+	for _, s := range fx.SnapshotTo {
+		n.sendSnapshot(s.To, s.Run)
 	}
 }
 

@@ -117,7 +117,7 @@ func (n *Node) drain(r *snapshotRun) {
 }
 
 // sendSnapshot streams the newest snapshot file to a follower.
-func (n *Node) sendSnapshot(to raft.NodeID) {
+func (n *Node) sendSnapshot(to raft.NodeID, run uint64) {
 	began := time.Now()
 	done := func(ok bool) {
 		var err error
@@ -125,7 +125,7 @@ func (n *Node) sendSnapshot(to raft.NodeID) {
 			err = errSnapshotDropped
 		}
 		n.metrics.Snapshot.Observe(metrics.SnapshotSend, time.Since(began).Seconds(), err)
-		n.inbox.push(event{kind: evSnapshotSent, peer: to, ok: ok})
+		n.inbox.push(event{kind: evSnapshotSent, peer: to, run: run, ok: ok})
 	}
 	core := n.machine.Core
 	_, term := core.Leader()

@@ -183,20 +183,22 @@ func (net *network) processEnded(gone *node) {
 type transfer struct {
 	from, to         *node
 	fromLife, toLife uint64
+	run              uint64 // of the sender's machine
 	msg              raft.Message
 	file             wal.SnapshotFile
 	raw              []byte
 	receiver         *wal.SnapshotReceiver
-	tries            int
+	tries            int  // in a row that brought nothing forward
+	over             bool // finished, or given up for a newer one to the same node
 }
 
 const transferTries = 5
 
 // sendSnapshot streams the newest snapshot file to a follower, as the replica
 // and package peer do.
-func (n *node) sendSnapshot(id raft.NodeID) {
+func (n *node) sendSnapshot(id raft.NodeID, run uint64) {
 	_, term := n.machine.Core.Leader()
-	t := &transfer{from: n, to: n.w.node(id), fromLife: n.life}
+	t := &transfer{from: n, to: n.w.node(id), fromLife: n.life, run: run}
 	ok := n.onDisk(func() error {
 		file, exists, err := n.dir.LatestSnapshot()
 		if err != nil || !exists {
@@ -220,14 +222,25 @@ func (n *node) sendSnapshot(id raft.NodeID) {
 		return
 	}
 	n.w.mark(MarkSnapshotSent)
+	if older := n.sending[t.to.index]; older != nil {
+		older.release()
+		older.finish(false)
+	}
+	n.sending[t.to.index] = t
+	n.w.tracef("%s sends %s the snapshot of entry %d", n.id, id, t.file.Meta.Index)
 	t.dial()
 }
 
 // finish tells the sender how it went.
 func (t *transfer) finish(ok bool) {
+	if t.over {
+		return
+	}
+	t.over = true
 	n := t.from
+	n.w.tracef("the snapshot from %s to %s has ended, complete: %v", n.id, t.to.id, ok)
 	if n.up() && n.life == t.fromLife {
-		n.after(0, func() { n.post(func(m *replica.Machine) { m.Core.SnapshotSent(t.msg.To, ok) }) })
+		n.after(0, func() { n.post(func(m *replica.Machine) { m.SnapshotSent(t.msg.To, t.run, ok) }) })
 	}
 }
 
@@ -236,6 +249,10 @@ func (t *transfer) hop(from, to *node, step func()) {
 	w := from.w
 	l := w.net.link(from, to)
 	w.after(l.delayUs(&w.plan.Knobs)+exponential(l.rng, w.plan.Knobs.PieceUs), func() {
+		if t.over {
+			t.release()
+			return
+		}
 		alive := t.from.up() && t.from.life == t.fromLife && t.to.up() && (t.toLife == 0 || t.to.life == t.toLife)
 		if !alive || l.lost(&w.plan.Knobs) || t.to.paused() {
 			t.broken()
@@ -254,6 +271,7 @@ func (t *transfer) broken() {
 		return
 	}
 	t.from.w.mark(MarkTransferBroken)
+	t.from.w.tracef("the stream of the snapshot from %s to %s breaks", t.from.id, t.to.id)
 	t.from.w.after(100_000, t.dial)
 }
 
@@ -269,6 +287,9 @@ func (t *transfer) release() {
 }
 
 func (t *transfer) dial() {
+	if t.over {
+		return
+	}
 	t.toLife = 0
 	t.hop(t.from, t.to, func() {
 		to := t.to
@@ -346,6 +367,7 @@ func (t *transfer) chunk(offset int64) {
 			to.receive(&t.msg)
 			t.hop(to, t.from, func() { t.finish(true) })
 		default:
+			t.tries = 0
 			t.hop(to, t.from, func() { t.chunk(offset + size) })
 		}
 	})

@@ -64,7 +64,8 @@ type process struct {
 	applying bool
 	told     replica.Applied // by the applier, in this round
 	snapshot *snapshotRun
-	receipt  *transfer
+	receipt  *transfer         // that comes in
+	sending  map[int]*transfer // by the index of the node that it goes to
 	sessions []*session
 	calls    []*call // batches under way
 }
@@ -153,7 +154,7 @@ func (n *node) start() {
 			return
 		}
 	}
-	n.process = &process{log: log}
+	n.process = &process{log: log, sending: map[int]*transfer{}}
 	n.machine = n.newMachine(rec)
 	n.applier = n.newApplier(store, rec.Snapshot.Index)
 	n.model = n.w.oracle.modelAt(n, rec.Snapshot.Index)
@@ -310,9 +311,9 @@ func (n *node) turn() {
 		n.writes = append(n.writes, logItem{compact: fx.Compact})
 	}
 	n.applies = append(n.applies, fx.Apply...)
-	for _, to := range fx.SnapshotTo {
+	for _, s := range fx.SnapshotTo {
 		if n.up() {
-			n.sendSnapshot(to)
+			n.sendSnapshot(s.To, s.Run)
 		}
 	}
 	if n.up() {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -99,5 +100,29 @@ func TestFaultsHaveNames(t *testing.T) {
 		if err != nil || len(text) == 0 || again.UnmarshalText(text) != nil || again != k {
 			t.Errorf("fault %d is called %q and read as %d", k, text, again)
 		}
+	}
+}
+
+// TestPlansThatFailed: every plan in testdata/plans once showed a mistake in
+// redoubt (docs/DESIGN.md, Track record).
+func TestPlansThatFailed(t *testing.T) {
+	files, err := filepath.Glob("testdata/plans/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no plans: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plan, err := DecodePlan(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if res := (&Runner{}).Run(plan); res.Violation != nil {
+				t.Fatal(res.Violation)
+			}
+		})
 	}
 }
