@@ -30,7 +30,8 @@ type oracle struct {
 	settled       uint64                   // highest index or read index of anything that was answered
 	history       history
 	firstLeaderUs int64
-	undisturbed   bool // nothing goes wrong in this run
+	recorded      uint64 // index of the entry that tells whose disks belong to the cluster
+	undisturbed   bool   // nothing goes wrong in this run
 }
 
 type entryID struct{ index, term uint64 }
@@ -278,6 +279,9 @@ func (o *oracle) committed(n *node, v *view, e *raft.Entry) {
 		return
 	}
 	o.commits = append(o.commits, commit{e.Term, chain})
+	if e.Type == raft.EntryConfig && o.recorded == 0 {
+		o.recorded = e.Index
+	}
 	o.w.Stats.Entries++
 	copies := 0
 	for i := range o.views {
@@ -375,8 +379,11 @@ func (o *oracle) stopped(n *node, err error) {
 	}
 }
 
-// recordedEverywhere: the log of every node has told whose disks they are.
-func (o *oracle) recordedEverywhere() bool { return o.firstLeaderUs > 0 }
+// recordedEverywhere: the disk of every node tells whose disks belong to the
+// cluster. Before that the first election needs all of them.
+func (o *oracle) recordedEverywhere() bool {
+	return o.recorded > 0 && !slices.ContainsFunc(o.views, func(v view) bool { return v.durable.last() < o.recorded })
+}
 
 // wiped is told that a node has an empty disk now.
 func (o *oracle) wiped(n *node) { o.views[n.index] = view{votes: map[uint64]raft.NodeID{}} }
