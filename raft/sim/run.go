@@ -121,6 +121,7 @@ func (w *World) heal() {
 	k := &w.plan.Knobs
 	k.LossPermille, k.DuplicatePermille, k.ReplayPermille, k.LoopUs, k.PieceUs = 0, 0, 0, 0, 0
 	k.NetUs = min(k.NetUs, k.electionUs()/100)
+	k.ChunkBytes, k.PieceBytes = max(k.ChunkBytes, 64<<10), max(k.PieceBytes, 64<<10) // or a large snapshot takes for ever
 	k.DiskUs = min(k.DiskUs, k.electionUs()/100)
 	for _, n := range w.nodes {
 		n.faults = nodeFaults{clockMs: n.faults.clockMs}
