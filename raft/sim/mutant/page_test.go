@@ -63,12 +63,15 @@ func (p *page) note(m *Mutant, f finding) {
 	case m.Absent != "":
 		by = "(redoubt has no " + m.Absent + ")"
 	case f.oracle != "":
-		by, after = f.oracle, fmt.Sprintf("%d seeds", f.seeds)
+		by, after = f.oracle, fmt.Sprintf("seed %d", f.seeds)
 		if m.Only != "" && f.alone == "" {
 			by += ", and nothing else"
 		}
 	case f.test != "":
 		by, after = "`"+f.test+"`", m.Why
+		if m.Why == "" {
+			after = fmt.Sprintf("not in %d seeds", *seedsFlag)
+		}
 	}
 	p.rows = slices.DeleteFunc(p.rows, func(row string) bool {
 		return strings.HasPrefix(row, "| "+m.Name()+" |")
@@ -85,7 +88,7 @@ func (p *page) note(m *Mutant, f finding) {
 func (p *page) summary() string {
 	var seeds []int
 	tests, escaped, absent := 0, 0, 0
-	count := regexp.MustCompile(`\| (\d+) seeds \|\n$`)
+	count := regexp.MustCompile(`\| seed (\d+) \|\n$`)
 	for _, row := range p.rows {
 		switch found := count.FindStringSubmatch(row); {
 		case found != nil:
