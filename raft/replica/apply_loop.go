@@ -14,12 +14,17 @@ const snapshotPieceBytes = 256 << 10
 
 // newApplier joins the applier with the node around it.
 func (n *Node) newApplier(store *fsm.Store) *Applier {
-	return NewApplier(store, n.machine.handed, ApplierHooks{
+	var a *Applier
+	a = NewApplier(store, n.machine.handed, ApplierHooks{
 		Applied: func(a Applied) {
 			n.memory.Store(a.MemoryBytes)
 			n.inbox.push(event{kind: evApplied, applied: a})
 		},
-		Answered: func(b *Batch) { n.metrics.Raft.CommitSeconds.Observe(time.Since(b.began).Seconds()) },
+		Answered: func(b *Batch) {
+			// Whoever has the reply may count on maxmemory knowing of it.
+			n.memory.Store(a.Store().MemoryBytes())
+			n.metrics.Raft.CommitSeconds.Observe(time.Since(b.began).Seconds())
+		},
 		Load: func(m raft.SnapshotMeta) (*fsm.Store, error) {
 			began := time.Now()
 			s, err := LoadSnapshot(n.config.DataDir, m, n.config.Store)
@@ -32,6 +37,7 @@ func (n *Node) newApplier(store *fsm.Store) *Applier {
 			n.running = nil
 		},
 	})
+	return a
 }
 
 // runApplier gives the applier its rounds, and takes the pieces of a running
