@@ -9,12 +9,15 @@ import (
 	"redoubt/resp"
 )
 
-// connections lists what is connected now, by id.
+// connections lists what is connected now, by id. One that was killed is not,
+// even if its goroutine has yet to notice.
 func (s *Server) connections() []*conn {
 	s.mu.Lock()
 	list := make([]*conn, 0, len(s.conns))
 	for _, c := range s.conns {
-		list = append(list, c)
+		if !c.isDead() {
+			list = append(list, c)
+		}
 	}
 	s.mu.Unlock()
 	slices.SortFunc(list, func(a, b *conn) int { return cmp.Compare(a.id, b.id) })

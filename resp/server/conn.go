@@ -288,6 +288,15 @@ func (c *conn) kill() {
 	})
 }
 
+func (c *conn) isDead() bool {
+	select {
+	case <-c.dead:
+		return true
+	default:
+		return false
+	}
+}
+
 // wake has a connection that waits for input notice that the server is closing.
 func (c *conn) wake() { _ = c.nc.SetReadDeadline(time.Unix(1, 0)) }
 
