@@ -336,7 +336,7 @@ func (o *oracle) recovered(n *node, rec wal.Recovered) {
 	for i := range v.pending {
 		o.write(&with, &v.pending[i])
 	}
-	if !o.fits(n, &found, &v.durable, rec.Snapshot.Index) && !o.fits(n, &found, &with, rec.Snapshot.Index) && !n.damaged {
+	if !found.fits(&v.durable, rec.Snapshot.Index) && !found.fits(&with, rec.Snapshot.Index) && !n.damaged {
 		o.w.fail("exact recovery", "%s finds term %d vote %q and %d entries; durable were term %d vote %q and %d entries; being written: %d writes",
 			n.id, found.hard.Term, found.hard.Vote, found.last(), v.durable.hard.Term, v.durable.hard.Vote, v.durable.last(), len(v.pending))
 	}
@@ -350,7 +350,7 @@ func (o *oracle) recovered(n *node, rec wal.Recovered) {
 
 // fits says whether a log is what it should be. A snapshot may have replaced it
 // up to an index, and a term that it brought.
-func (o *oracle) fits(_ *node, found, want *logView, snapshot uint64) bool {
+func (found *logView) fits(want *logView, snapshot uint64) bool {
 	sameHard := found.hard.Term == want.hard.Term && found.hard.Vote == want.hard.Vote
 	if !sameHard && !(snapshot > 0 && found.hard.Term > want.hard.Term && found.hard.Vote == "") {
 		return false

@@ -74,8 +74,6 @@ const (
 	streamDisk
 	streamLink
 	streamClient
-	streamSession
-	streamNet
 )
 
 // stream returns the source of randomness for one purpose of one thing.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -145,4 +146,19 @@ func TestErrorCodesAreBounded(t *testing.T) {
 	if len(e.byCode) != maxErrorCodes || e.total != 10*maxErrorCodes {
 		t.Errorf("%d codes, %d errors", len(e.byCode), e.total)
 	}
+}
+
+// A killed connection is out of the list although its goroutine still runs.
+func TestKilledConnectionIsNotListed(t *testing.T) {
+	in := start(t, nil)
+	_, nc := net.Pipe()
+	c, ok := in.register(nc, in.settings.load())
+	if !ok || !slices.Contains(in.connections(), c) {
+		t.Fatal("a new connection is not in the list")
+	}
+	if c.kill(); slices.Contains(in.connections(), c) {
+		t.Error("a killed connection is in the list")
+	}
+	in.unregister(c)
+	in.work.Done()
 }
