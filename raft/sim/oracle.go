@@ -350,15 +350,15 @@ func (o *oracle) recovered(n *node, rec wal.Recovered) {
 
 // fits says whether a log is what it should be. A snapshot may have replaced it
 // up to an index, and a term that it brought.
-func (found *logView) fits(want *logView, snapshot uint64) bool {
-	sameHard := found.hard.Term == want.hard.Term && found.hard.Vote == want.hard.Vote
-	if !sameHard && !(snapshot > 0 && found.hard.Term > want.hard.Term && found.hard.Vote == "") {
+func (v *logView) fits(want *logView, snapshot uint64) bool {
+	sameHard := v.hard.Term == want.hard.Term && v.hard.Vote == want.hard.Vote
+	if !sameHard && !(snapshot > 0 && v.hard.Term > want.hard.Term && v.hard.Vote == "") {
 		return false
 	}
-	if want.last() <= snapshot || want.at(snapshot) != found.at(snapshot) {
-		return found.last() == snapshot || found.last() == want.last()
+	if want.last() <= snapshot || want.at(snapshot) != v.at(snapshot) {
+		return v.last() == snapshot || v.last() == want.last()
 	}
-	return found.last() == want.last() && found.at(found.last()) == want.at(want.last())
+	return v.last() == want.last() && v.at(v.last()) == want.at(want.last())
 }
 
 // stopped: a process ends itself only for a reason that was given to it.
