@@ -23,7 +23,7 @@ const httpPortOffset = 1000
 
 var validID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// parseCluster reads ID=HOST:PORT[@BUSPORT],… into a configuration of voters.
+// parseCluster reads ID=HOST:PORT[@[BUSHOST:]BUSPORT],… into a configuration of voters.
 func parseCluster(list string) (raft.Configuration, error) {
 	var conf raft.Configuration
 	ids, addrs := map[raft.NodeID]bool{}, map[string]bool{}
@@ -63,7 +63,9 @@ func parseMember(item string) (raft.Member, error) {
 	return raft.Member{ID: raft.NodeID(id), Role: raft.Voter, Addr: addr, PeerAddr: peerAddr}, nil
 }
 
-// parseAnnounced reads HOST:PORT[@BUSPORT], an address that others will dial.
+// parseAnnounced reads HOST:PORT[@[BUSHOST:]BUSPORT], the addresses that others
+// will dial: clients before the @, nodes behind it. Nodes may know each other
+// by other names than their clients do, as containers behind published ports.
 func parseAnnounced(s string) (addr, peerAddr string, err error) {
 	addr, bus, hasBus := strings.Cut(s, "@")
 	host, port, err := splitAddr(addr)
@@ -82,19 +84,29 @@ func parseAnnounced(s string) (addr, peerAddr string, err error) {
 		}
 		return addr, peerAddr, nil
 	}
+	busHost := host
+	if strings.Contains(bus, ":") {
+		if busHost, bus, err = net.SplitHostPort(bus); err != nil || busHost == "" || net.ParseIP(busHost).IsUnspecified() {
+			return "", "", fmt.Errorf("%q: other nodes need a host they can reach behind the @", s)
+		}
+	}
 	busPort, err := strconv.ParseUint(bus, 10, 16)
 	if err != nil || busPort == 0 {
 		return "", "", fmt.Errorf("%q: %q is not a port", s, bus)
 	}
-	if int(busPort) == port {
+	if int(busPort) == port && busHost == host {
 		return "", "", fmt.Errorf("%q: clients and nodes need two ports", s)
 	}
-	return addr, net.JoinHostPort(host, bus), nil
+	return addr, net.JoinHostPort(busHost, bus), nil
 }
 
 // announcedForm is the inverse of parseAnnounced.
 func announcedForm(m raft.Member) string {
-	_, bus, _ := net.SplitHostPort(m.PeerAddr)
+	host, _, _ := net.SplitHostPort(m.Addr)
+	busHost, bus, _ := net.SplitHostPort(m.PeerAddr)
+	if busHost != host {
+		return m.Addr + "@" + m.PeerAddr
+	}
 	return m.Addr + "@" + bus
 }
 

@@ -69,11 +69,11 @@ func nodeSettings() []setting {
 			value: func(c *Config) value { return stringValue{&c.DataDir, "DIR"} }},
 
 		{name: "cluster", group: groupCluster, shown: "this node alone",
-			help: "All members, the same list on each: ID=HOST:PORT[@BUSPORT],… An empty data directory starts with it; " +
+			help: "All members, the same list on each: ID=HOST:PORT[@[BUSHOST:]BUSPORT],… An empty data directory starts with it; " +
 				"afterwards the log knows the members and the list is not looked at.",
 			value: func(c *Config) value { return stringValue{&c.Cluster, "LIST"} }},
 		{name: "announce", group: groupCluster, shown: "own address in --cluster, else --addr",
-			help:  "Address of this node as others reach it, HOST:PORT[@BUSPORT], when it differs from where it listens.",
+			help:  "Address of this node as others reach it, HOST:PORT[@[BUSHOST:]BUSPORT], when it differs from where it listens.",
 			value: func(c *Config) value { return stringValue{&c.Announce, "ADDR"} }},
 		{name: "cluster-secret", group: groupCluster, secret: true,
 			help:  "Shared secret by which the nodes know each other.",

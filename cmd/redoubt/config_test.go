@@ -199,7 +199,7 @@ func TestAddresses(t *testing.T) {
 }
 
 func TestParseCluster(t *testing.T) {
-	conf, err := parseCluster("n3=10.0.0.3:7003, n1=h:7001@9001,n2=[fd00::2]:7002")
+	conf, err := parseCluster("n3=10.0.0.3:7003, n1=h:7001@9001,n2=[fd00::2]:7002,n4=localhost:7004@n4:7004,n5=h:7005@[fd00::5]:9")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,9 +207,18 @@ func TestParseCluster(t *testing.T) {
 		{ID: "n1", Role: raft.Voter, Addr: "h:7001", PeerAddr: "h:9001"},
 		{ID: "n2", Role: raft.Voter, Addr: "[fd00::2]:7002", PeerAddr: "[fd00::2]:17002"},
 		{ID: "n3", Role: raft.Voter, Addr: "10.0.0.3:7003", PeerAddr: "10.0.0.3:17003"},
+		{ID: "n4", Role: raft.Voter, Addr: "localhost:7004", PeerAddr: "n4:7004"},
+		{ID: "n5", Role: raft.Voter, Addr: "h:7005", PeerAddr: "[fd00::5]:9"},
 	}}
 	if !reflect.DeepEqual(conf, want) {
 		t.Errorf("got  %+v\nwant %+v", conf, want)
+	}
+	for _, m := range conf.Members {
+		form := announcedForm(m)
+		addr, peerAddr, err := parseAnnounced(form)
+		if err != nil || addr != m.Addr || peerAddr != m.PeerAddr {
+			t.Errorf("%s is read as %s and %s (%v)", form, addr, peerAddr, err)
+		}
 	}
 	for _, tt := range []struct{ list, want string }{
 		{"n1", "not of the form ID=HOST:PORT"},
@@ -222,6 +231,10 @@ func TestParseCluster(t *testing.T) {
 		{"n1=h:70000", `"70000" is not a port`},
 		{"n1=h:7001@", "is not a port"},
 		{"n1=h:7001@7001", "need two ports"},
+		{"n1=h:7001@h:7001", "need two ports"},
+		{"n1=h:7001@:9", "need a host they can reach behind the @"},
+		{"n1=h:7001@0.0.0.0:9", "need a host they can reach behind the @"},
+		{"n1=h:7001@p:", "is not a port"},
 		{"n1=h:60000", "write h:60000@BUSPORT"},
 		{"n1=:7001", "need a host"},
 		{"n1=0.0.0.0:7001", "need a host"},
