@@ -88,7 +88,7 @@ func (c *Config) deriveListeners(own *raft.Member) error {
 		if own != nil {
 			_, bus, _ := net.SplitHostPort(own.PeerAddr)
 			c.PeerAddr = net.JoinHostPort(host, bus)
-		} else if c.PeerAddr, err = offsetPort(c.Addr, busPortOffset); err != nil {
+		} else if c.PeerAddr, err = offsetPort(c.alone(c.Addr), busPortOffset); err != nil {
 			return fmt.Errorf("--peer-addr has to be set: %w", err)
 		}
 	}
@@ -107,6 +107,15 @@ func (c *Config) deriveListeners(own *raft.Member) error {
 		}
 	}
 	return nil
+}
+
+// alone keeps the port for nodes to this machine as long as no node elsewhere
+// has been told of an address that leads here.
+func (c *Config) alone(addr string) string {
+	if c.given("announce") {
+		return addr
+	}
+	return reachable(addr)
 }
 
 // deriveAnnounce settles the address of this node as others reach it, and the

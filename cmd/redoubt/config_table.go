@@ -58,7 +58,7 @@ func nodeSettings() []setting {
 		{name: "addr", group: groupNode, def: "127.0.0.1:6379", shown: "own address in --cluster, else 127.0.0.1:6379",
 			help:  "Where clients connect.",
 			value: func(c *Config) value { return stringValue{&c.Addr, "HOST:PORT"} }},
-		{name: "peer-addr", group: groupNode, shown: "host of --addr, bus port in --cluster, else port + 10000",
+		{name: "peer-addr", group: groupNode, shown: "host of --addr (127.0.0.1 if any, and nothing is announced), bus port in --cluster, else port + 10000",
 			help:  "Where the other nodes connect.",
 			value: func(c *Config) value { return stringValue{&c.PeerAddr, "HOST:PORT"} }},
 		{name: "http-addr", group: groupNode, shown: "host of --addr, port + 1000",
