@@ -184,6 +184,37 @@ func TestLimitsAreExact(t *testing.T) {
 	}
 }
 
+func TestRefusalEmptiesTheWindow(t *testing.T) {
+	// All that was on its way is lost. When the place to go on from is found the
+	// follower is sent as much as before: nobody will acknowledge what was lost.
+	const data, inflight = 100, 8
+	weight := data + entryOverheadBytes
+	cfg := testConfig("1", 100, 1)
+	cfg.MaxAppendBytes, cfg.MaxInflightBytes = weight, inflight*weight
+	s := &solo{New(cfg, State{Snapshot: SnapshotMeta{Config: recorded(3)}}), t, 3}
+	s.win()
+	s.ack(1, "2")
+	s.turn()
+	toTwo := func() []Message {
+		return slices.DeleteFunc(s.turn().sent(MsgAppend), func(m Message) bool { return m.To != "2" })
+	}
+	for range 3 * inflight {
+		_, _ = s.Propose(make([]byte, data))
+	}
+	lost := toTwo()
+	if len(lost) != inflight {
+		t.Fatalf("%d entries on their way, want %d", len(lost), inflight)
+	}
+	s.hear("2", Message{Type: MsgAppendReply, Reject: true, Index: lost[inflight-1].LogIndex, LogIndex: 1, LogTerm: 1})
+	if probe := toTwo(); len(probe) != 1 || probe[0].LogIndex != 1 {
+		t.Fatalf("probed with %+v", probe)
+	}
+	s.ack(2, "2")
+	if again := toTwo(); len(again) != inflight {
+		t.Errorf("%d entries on their way, want %d", len(again), inflight)
+	}
+}
+
 func TestOldAnswersInAnyOrder(t *testing.T) {
 	// What follower 2 has ever said in this term, again, in all orders.
 	said := []Message{

@@ -18,6 +18,19 @@ func TestShortOldAppendDoesNotCutTheLog(t *testing.T) {
 	}
 }
 
+func TestAcknowledgementStaysInItsTerm(t *testing.T) {
+	// The second leader takes back what the first one's entries were acknowledged
+	// for in the same turn: the two answers must not become one, of the new term.
+	s := newSolo(t, 3, HardState{Term: 1}, nil)
+	s.hear("2", Message{Type: MsgAppend, Entries: logOf(1, 1, 1)})
+	s.hear("3", Message{Type: MsgAppend, Term: 3, LogIndex: 1, LogTerm: 1, Entries: logOf(1, 3)[1:]})
+	acks := s.turn().sent(MsgAppendReply)
+	if len(acks) != 2 || acks[0].To != "2" || acks[0].Term != 1 || acks[0].Index != 3 ||
+		acks[1].To != "3" || acks[1].Term != 3 || acks[1].Index != 2 {
+		t.Errorf("acknowledged: %+v", acks)
+	}
+}
+
 func TestEmptyAppendCommitsOnlyWhatItProves(t *testing.T) {
 	s := newSolo(t, 3, HardState{Term: 1}, logOf(1, 1, 1, 1))
 	s.hear("2", Message{Type: MsgAppend, Term: 2, LogIndex: 2, LogTerm: 1, Commit: 4})
