@@ -15,6 +15,9 @@ import (
 // batch and everything it refers to belong to the node.
 type Batch struct {
 	Commands []fsm.Command
+	// Reads says how fresh the state must be that a batch without writes looks
+	// at.
+	Reads Consistency
 	// Reply holds the replies of all Commands, in order. Valid after Execute.
 	Reply []byte
 	// Index is the log index of the entry that carried the writes, 0 when there
@@ -39,8 +42,21 @@ func (b *Batch) Reset() {
 	clear(b.Commands) // let go of the arguments
 	b.Commands = b.Commands[:0]
 	b.Reply = b.Reply[:0]
-	b.Index, b.entry, b.needsClock, b.proposed, b.term = 0, nil, false, false, 0
+	b.Reads, b.Index, b.entry, b.needsClock, b.proposed, b.term = ReadsAsConfigured, 0, nil, false, false, 0
 }
+
+// Consistency is what a read may count on.
+type Consistency uint8
+
+const (
+	// ReadsAsConfigured is one of the others: Config.LocalReads says which.
+	ReadsAsConfigured Consistency = iota
+	// ReadsLinearizable see every write that was answered before they began.
+	ReadsLinearizable
+	// ReadsLocal see the state of this node, however old it is, and need no
+	// leader.
+	ReadsLocal
+)
 
 // Answered says, once, that the batch has its replies.
 func (b *Batch) Answered() bool {

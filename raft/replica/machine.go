@@ -40,7 +40,7 @@ type ApplyItem struct {
 // Limits are the machine's settings.
 type Limits struct {
 	Databases     int
-	LocalReads    bool  // serve reads at once, from the state as it is here
+	LocalReads    bool  // serve reads that do not say otherwise at once, from the state as it is here
 	TimeoutMs     int64 // a batch is answered within this time, unless the applier already has it
 	SnapshotBytes int   // log bytes that make a new snapshot due
 	SnapshotAgeMs int64 // or the age of the newest one, 0 = no limit
@@ -131,7 +131,7 @@ func (m *Machine) Submit(b *Batch) {
 
 // start sets a batch on its way, for the first time or again.
 func (m *Machine) start(b *Batch) {
-	if b.entry == nil && m.limits.LocalReads {
+	if b.entry == nil && (b.Reads == ReadsLocal || b.Reads == ReadsAsConfigured && m.limits.LocalReads) {
 		m.fx.Apply = append(m.fx.Apply, ApplyItem{Reads: []*Batch{b}})
 		return
 	}
