@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 		"github.com/prometheus/client_golang/prometheus",
 		"github.com/prometheus/client_golang/prometheus/collectors",
 		"github.com/prometheus/client_golang/prometheus/promhttp",
+		"github.com/prometheus/client_model/go",
 	},
 	"resp/peer":    {"redoubt/raft", "redoubt/resp", "redoubt/wal", "redoubt/metrics", "golang.org/x/sys/unix"},
 	"raft/replica": {"redoubt/raft", "redoubt/wal", "redoubt/fsm", "redoubt/resp", "redoubt/resp/peer", "redoubt/metrics"},
@@ -42,6 +43,7 @@ var mayImport = map[string][]string{
 		"github.com/anishathalye/porcupine", "github.com/prometheus/client_golang/prometheus",
 	},
 	"raft/sim/model": {},
+	"devcluster":     {},
 	"cmd/redoubt":    {"*"},
 }
 
@@ -55,7 +57,7 @@ var allowedInPure = strings.Fields(`bufio bytes cmp encoding/binary errors fmt h
 	math/bits math/rand/v2 slices sort strconv strings unicode unicode/utf8 unsafe`)
 
 // mayStartGoroutines are the directories in which a go statement may stand.
-var mayStartGoroutines = []string{"cmd/redoubt", "resp/server", "resp/peer", "raft/replica", "bench"}
+var mayStartGoroutines = []string{"cmd/redoubt", "resp/server", "resp/peer", "raft/replica", "devcluster", "bench"}
 
 // source is one parsed Go file.
 type source struct {

@@ -66,7 +66,7 @@ Any command may also be answered with CLUSTERDOWN, TRYAGAIN, UNCERTAIN or MISCON
 says what they promise. Expiry follows the time of the log, on all nodes alike.
 
 In the syntax, capitals are literal, [ ] may be left out, < > groups, | separates alternatives and ... repeats.
-*Since* is the Redis release that brought the command.
+*Since* is the release of Redis that brought the command, or of redoubt for those that only it has.
 `, count)
 	for _, g := range documentGroups {
 		writeGroup(&b, g.group, g.title)

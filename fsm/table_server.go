@@ -75,6 +75,7 @@ func introspectionCommands() []*Spec {
 		configCommand(),
 		latencyCommand(),
 		memoryCommand(),
+		redoubtCommand(),
 		slowlogCommand(),
 		{
 			Name: "info", Arity: -1, Flags: FlagLoading | FlagStale, Categories: CategoryDangerous,

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"redoubt/resp/server"
 )
 
 // built builds the program once for all tests that run real processes.
@@ -216,7 +218,7 @@ func (c *cluster) awaitReady(nodes ...*node) {
 }
 
 // status reads the node's /status; false when it does not answer.
-func (n *node) status() (s statusPage, ok bool) {
+func (n *node) status() (s server.StatusPage, ok bool) {
 	res, err := http.Get("http://" + n.web + "/status")
 	if err != nil {
 		return s, false
@@ -248,7 +250,7 @@ func (c *cluster) leader() (leader *node) {
 func (c *cluster) awaitEqualState() {
 	c.t.Helper()
 	c.await("equal states", func() bool {
-		var first statusPage
+		var first server.StatusPage
 		for i, n := range c.nodes {
 			s, ok := n.status()
 			if !ok || s.StateHashAt != s.Last {

@@ -35,7 +35,7 @@ type row struct {
 }
 
 func handlers() []row {
-	return slices.Concat(connectionHandlers(), transactionHandlers(), clientHandlers(), adminHandlers(), commandHandlers())
+	return slices.Concat(connectionHandlers(), transactionHandlers(), clientHandlers(), adminHandlers(), commandHandlers(), redoubtHandlers())
 }
 
 func connectionHandlers() []row {

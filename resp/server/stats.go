@@ -52,6 +52,7 @@ type stats struct {
 	peakMemory            atomic.Uint64
 	errors                errorStats
 	rate                  rate
+	latency               latency
 }
 
 func (s *stats) init(m *metrics.Server) {
@@ -104,6 +105,26 @@ func (r *rate) reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.at, r.count, r.perSec = time.Time{}, 0, 0
+}
+
+// latency is how long reads and writes have taken since it was last asked for,
+// over a second at least.
+type latency struct {
+	mu       sync.Mutex
+	at       time.Time
+	seen     metrics.Latencies
+	p50, p99 time.Duration
+}
+
+func (l *latency) update(now time.Time, total metrics.Latencies) (p50, p99 time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now.Sub(l.at) >= time.Second {
+		recent := total.Since(l.seen)
+		l.p50, l.p99 = recent.Quantile(0.5), recent.Quantile(0.99)
+		l.at, l.seen = now, total
+	}
+	return l.p50, l.p99
 }
 
 // maxErrorCodes bounds the series of errors: codes are ours, but one day

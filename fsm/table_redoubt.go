@@ -1,0 +1,19 @@
+package fsm
+
+// redoubtCommand groups what Redis has no command for: the cluster and its
+// nodes. Their Since is a release of redoubt.
+func redoubtCommand() *Spec {
+	return &Spec{
+		Name: "redoubt", Arity: -2, Since: "redoubt 0.1.0", Complexity: "Depends on the subcommand",
+		Summary: "Groups the commands on the cluster and its nodes that Redis does not have.",
+		Subcommands: []*Spec{
+			{
+				Name: "status", Arity: 2, Flags: FlagAdmin | FlagLoading | FlagStale,
+				Since: "redoubt 0.1.0", Complexity: "O(N), N being the number of members",
+				Tips:    []string{"nondeterministic_output", "request_policy:all_nodes", "response_policy:special"},
+				Summary: "Returns what the node knows of itself and of the members, as JSON; /status has the same.",
+			},
+			helpCommand("redoubt 0.1.0"),
+		},
+	}
+}
