@@ -1,0 +1,283 @@
+package devcluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Config says what a cluster consists of.
+type Config struct {
+	Program string   // path of the redoubt binary
+	Command []string // subcommand and what belongs to it; nil is "serve"
+	Nodes   int
+	Port    int      // clients of the first node; 0 takes free ports everywhere
+	Dir     string   // data and logs; "" is a temporary directory
+	Args    []string // further flags of every node
+	Links   bool     // proxies between the nodes
+}
+
+// Cluster is a set of processes that form one cluster.
+type Cluster struct {
+	Nodes []*Node
+	Dir   string
+
+	config  Config
+	started *starter
+	proxies []*proxy
+	links   map[[2]string]*Link
+	keep    bool
+}
+
+// New lays out a cluster and opens its proxies. No node runs yet.
+func New(config Config) (c *Cluster, err error) {
+	if config.Nodes < 1 {
+		return nil, fmt.Errorf("a cluster of %d nodes", config.Nodes)
+	}
+	if len(config.Command) == 0 {
+		config.Command = []string{"serve"}
+	}
+	c = &Cluster{Dir: config.Dir, config: config, keep: config.Dir != "", links: map[[2]string]*Link{}}
+	if c.Dir == "" {
+		if c.Dir, err = os.MkdirTemp("", "redoubt-"); err != nil {
+			return nil, err
+		}
+	} else if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	c.started = newStarter()
+	if err := c.layOut(); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// layOut gives every node its addresses, and opens the proxies.
+func (c *Cluster) layOut() error {
+	ports, err := choosePorts(c.config.Port, c.config.Nodes)
+	if err != nil {
+		return err
+	}
+	for i, p := range ports {
+		id := fmt.Sprintf("n%d", i+1)
+		n := &Node{
+			ID: id, Addr: loopback(p.client), PeerAddr: loopback(p.peer), HTTPAddr: loopback(p.http),
+			DataDir: filepath.Join(c.Dir, id), LogFile: filepath.Join(c.Dir, id+".log"),
+			cluster: c, announced: loopback(p.peer),
+		}
+		if c.config.Links {
+			n.announced = loopback(p.link)
+		}
+		c.Nodes = append(c.Nodes, n)
+	}
+	if !c.config.Links {
+		return nil
+	}
+	for _, from := range c.Nodes {
+		for _, to := range c.Nodes {
+			if from != to {
+				c.links[[2]string{from.ID, to.ID}] = newLink(from.ID, to.ID)
+			}
+		}
+	}
+	for _, n := range c.Nodes {
+		p, err := listen(n, c.links)
+		if err != nil {
+			return err
+		}
+		c.proxies = append(c.proxies, p)
+	}
+	return nil
+}
+
+// members is the --cluster list.
+func (c *Cluster) members() string {
+	var parts []string
+	for _, n := range c.Nodes {
+		_, bus, _ := net.SplitHostPort(n.announced)
+		parts = append(parts, n.ID+"="+n.Addr+"@"+bus)
+	}
+	return strings.Join(parts, ",")
+}
+
+// Start starts the nodes that do not run and waits until all are ready.
+func (c *Cluster) Start(ctx context.Context) error {
+	for _, n := range c.Nodes {
+		if n.Running() {
+			continue
+		}
+		if err := n.Start(); err != nil {
+			return err
+		}
+	}
+	return c.AwaitReady(ctx)
+}
+
+// AwaitReady waits until all nodes are ready to serve.
+func (c *Cluster) AwaitReady(ctx context.Context) error {
+	for _, n := range c.Nodes {
+		if err := n.AwaitReady(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Stop asks all nodes to end, followers first, so that leadership is handed over
+// once at most, and waits for them.
+func (c *Cluster) Stop(ctx context.Context) error {
+	leader := c.Leader()
+	var errs []error
+	for _, n := range c.Nodes {
+		if n != leader {
+			errs = append(errs, n.Terminate())
+		}
+	}
+	for _, n := range c.Nodes {
+		if n != leader {
+			errs = append(errs, n.AwaitExit(ctx))
+		}
+	}
+	if leader != nil {
+		errs = append(errs, leader.Terminate(), leader.AwaitExit(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// Close kills what runs, closes the proxies and removes a temporary directory. A
+// second call does nothing.
+func (c *Cluster) Close() error {
+	for _, n := range c.Nodes {
+		n.Kill()
+	}
+	for _, p := range c.proxies {
+		p.close()
+	}
+	c.started.close()
+	if c.keep {
+		return nil
+	}
+	return os.RemoveAll(c.Dir)
+}
+
+// KeepDir makes Close leave a temporary directory where it is.
+func (c *Cluster) KeepDir() { c.keep = true }
+
+// Node returns the node of that id, nil when there is none.
+func (c *Cluster) Node(id string) *Node {
+	for _, n := range c.Nodes {
+		if n.ID == id {
+			return n
+		}
+	}
+	return nil
+}
+
+// Leader returns the node that says so of itself, in the highest term; nil when
+// nobody does.
+func (c *Cluster) Leader() *Node {
+	var leader *Node
+	term := uint64(0)
+	for _, n := range c.Nodes {
+		if !n.Running() || n.Paused() {
+			continue
+		}
+		if s, err := n.Status(); err == nil && s.Role == "leader" && s.Term >= term {
+			leader, term = n, s.Term
+		}
+	}
+	return leader
+}
+
+// AwaitLeader waits until some node says that it leads.
+func (c *Cluster) AwaitLeader(ctx context.Context) (*Node, error) {
+	var leader *Node
+	err := await(ctx, "a leader", func() (bool, error) {
+		leader = c.Leader()
+		return leader != nil, nil
+	})
+	return leader, err
+}
+
+// AwaitEqualState waits until all nodes have applied the same entries, and returns
+// a *DivergedError when their states differ. Nobody may write meanwhile.
+func (c *Cluster) AwaitEqualState(ctx context.Context) error {
+	return await(ctx, "equal states", func() (bool, error) {
+		var first Status
+		for i, n := range c.Nodes {
+			s, err := n.Status()
+			if err != nil || s.StateHashIndex != s.LastIndex {
+				return false, nil
+			}
+			if i == 0 {
+				first = s
+			}
+			if s.StateHashIndex != first.StateHashIndex {
+				return false, nil
+			}
+			if s.StateHash != first.StateHash {
+				return false, &DivergedError{Index: s.StateHashIndex, Nodes: [2]string{first.Node, s.Node}, Hashes: [2]string{first.StateHash, s.StateHash}}
+			}
+		}
+		return true, nil
+	})
+}
+
+// DivergedError: two nodes have applied the same entries and differ.
+type DivergedError struct {
+	Index         uint64
+	Nodes, Hashes [2]string
+}
+
+func (e *DivergedError) Error() string {
+	return fmt.Sprintf("states differ at index %d: %s on %s, %s on %s", e.Index, e.Hashes[0], e.Nodes[0], e.Hashes[1], e.Nodes[1])
+}
+
+// Link returns the link from one node to another. It panics when there is none,
+// as without Config.Links.
+func (c *Cluster) Link(from, to string) *Link {
+	l := c.links[[2]string{from, to}]
+	if l == nil {
+		panic(fmt.Sprintf("devcluster: no link from %q to %q", from, to))
+	}
+	return l
+}
+
+// Heal makes all links good again.
+func (c *Cluster) Heal() {
+	for _, l := range c.links {
+		l.Set(LinkState{})
+	}
+}
+
+// Separate puts every link between the two sides, both ways, into the state.
+func (c *Cluster) Separate(left, right []*Node, state LinkState) {
+	for _, a := range left {
+		for _, b := range right {
+			c.Link(a.ID, b.ID).Set(state)
+			c.Link(b.ID, a.ID).Set(state)
+		}
+	}
+}
+
+// await polls until done, an error or the end of ctx.
+func await(ctx context.Context, what string, done func() (bool, error)) error {
+	poll := time.NewTicker(10 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		if ok, err := done(); ok || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waited for %s: %w", what, context.Cause(ctx))
+		case <-poll.C:
+		}
+	}
+}

@@ -1,0 +1,184 @@
+package devcluster
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// program is built once for all tests.
+var program string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "redoubt-test-")
+	if err != nil {
+		panic(err)
+	}
+	program = filepath.Join(dir, "redoubt")
+	build := exec.Command("go", "build", "-o", program, "redoubt/cmd/redoubt")
+	build.Stdout, build.Stderr = os.Stdout, os.Stderr
+	code := 1
+	if build.Run() == nil {
+		code = m.Run()
+	}
+	if err := goleak.Find(); err != nil && code == 0 {
+		os.Stderr.WriteString(err.Error())
+		code = 1
+	}
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+func patience(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func start(t *testing.T, config Config) *Cluster {
+	t.Helper()
+	config.Program = program
+	c, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	if err := c.Start(patience(t)); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// leaderAmong waits until one of the nodes leads.
+func leaderAmong(t *testing.T, c *Cluster, nodes []*Node) {
+	t.Helper()
+	err := await(patience(t), "a leader among some", func() (bool, error) {
+		for _, n := range nodes {
+			if s, err := n.Status(); err == nil && s.Role == "leader" {
+				return true, nil
+			}
+		}
+		return false, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func others(c *Cluster, n *Node) (rest []*Node) {
+	for _, o := range c.Nodes {
+		if o != n {
+			rest = append(rest, o)
+		}
+	}
+	return rest
+}
+
+// Whatever keeps a leader from the others, they elect another, and after it is
+// over all hold the same state.
+func TestLeaderIsReplaced(t *testing.T) {
+	c := start(t, Config{Nodes: 3, Links: true})
+	for _, trouble := range []struct {
+		name        string
+		begin, over func(n *Node) error
+	}{
+		{"killed", func(n *Node) error { n.Kill(); return nil }, (*Node).Start},
+		{"paused", (*Node).Pause, (*Node).Continue},
+		{"cut off", func(n *Node) error {
+			c.Separate([]*Node{n}, others(c, n), LinkState{Cut: true})
+			return nil
+		}, func(*Node) error { c.Heal(); return nil }},
+		{"unheard", func(n *Node) error {
+			for _, o := range others(c, n) {
+				c.Link(n.ID, o.ID).Set(LinkState{Stalled: true})
+			}
+			return nil
+		}, func(*Node) error { c.Heal(); return nil }},
+	} {
+		t.Run(trouble.name, func(t *testing.T) {
+			leader, err := c.AwaitLeader(patience(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := trouble.begin(leader); err != nil {
+				t.Fatal(err)
+			}
+			leaderAmong(t, c, others(c, leader))
+			if err := trouble.over(leader); err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(c.AwaitReady(patience(t)), c.AwaitEqualState(patience(t))); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// A directory that is kept is the same cluster at the same ports.
+func TestKeptDirectory(t *testing.T) {
+	ports, err := choosePorts(0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := Config{Nodes: 3, Dir: t.TempDir(), Port: ports[0].client, Links: true, Args: []string{"--shutdown-timeout", "1s"}}
+	var terms [2]uint64
+	for i := range terms {
+		c := start(t, config)
+		leader, err := c.AwaitLeader(patience(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := leader.Status()
+		if err != nil {
+			t.Fatal(err)
+		}
+		terms[i] = s.Term
+		if err := c.Stop(patience(t)); err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range c.Nodes {
+			if n.ExitCode() != 0 {
+				t.Errorf("%s ended with code %d", n.ID, n.ExitCode())
+			}
+		}
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if terms[1] <= terms[0] {
+		t.Errorf("term %d after term %d: the second start did not go on from the first", terms[1], terms[0])
+	}
+}
+
+func TestTemporaryDirectoryIsRemoved(t *testing.T) {
+	c := start(t, Config{Nodes: 1})
+	pid := c.Nodes[0].Pid()
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(c.Dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is still there: %v", c.Dir, err)
+	}
+	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("process %d: %v", pid, err)
+	}
+}
+
+func TestFailedStartIsToldWithItsReason(t *testing.T) {
+	c, err := New(Config{Program: program, Nodes: 1, Args: []string{"--no-such-setting", "1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var exit *ExitError
+	if err := c.Start(patience(t)); !errors.As(err, &exit) || exit.Code != 2 {
+		t.Errorf("Start: %v", err)
+	}
+}
