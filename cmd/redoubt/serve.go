@@ -133,7 +133,7 @@ func (p *process) closeListeners() {
 func (p *process) greet(w io.Writer, created bool) {
 	c := p.config
 	s := p.node.Recent()
-	host, port, _ := net.SplitHostPort(p.clients.Addr().String())
+	host, port, _ := net.SplitHostPort(reachable(p.clients.Addr().String()))
 	how := fmt.Sprintf("recovered up to index %d", s.LastIndex)
 	if created {
 		how = "new"
@@ -142,7 +142,7 @@ func (p *process) greet(w io.Writer, created bool) {
 	fmt.Fprintf(w, "  data       %s (%s)\n", c.DataDir, how)
 	fmt.Fprintf(w, "  clients    %s   try: redis-cli -h %s -p %s set a 1\n", p.clients.Addr(), host, port)
 	if p.http != nil {
-		fmt.Fprintf(w, "  metrics    http://%s/metrics   /readyz   /status\n", p.http.Addr())
+		fmt.Fprintf(w, "  metrics    http://%s/metrics   /readyz   /status\n", reachable(p.http.Addr().String()))
 	}
 	if n := len(s.Config.Members); n > 1 {
 		fmt.Fprintf(w, "  cluster    %d members; a write is answered when it is on the disks of %d\n", n, n/2+1)
