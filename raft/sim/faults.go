@@ -18,6 +18,9 @@ type Fault struct {
 	Leader bool  // instead: whoever leads then, if anybody does
 	Peer   int   // on the other side, where there is one
 	Arg    int64 // see the kinds
+	// SlowTimer: a leader around which links are cut has a timer at a tenth of
+	// its speed meanwhile, so that it leads on while the others elect another.
+	SlowTimer bool `json:",omitempty"`
 }
 
 // FaultKind names what goes wrong.
@@ -138,6 +141,9 @@ func newFault(rng *rand.Rand, p *Plan, k FaultKind) Fault {
 	f := Fault{
 		Kind: k, AtMs: rng.Int64N(p.DurationMs), ForMs: pick[int64](rng, 20, 300, 2000, 10_000),
 		Node: rng.IntN(p.Nodes), Peer: rng.IntN(p.Nodes), Leader: !k.costsDisk() && rng.IntN(2) == 0,
+	}
+	if k <= FaultChain && rng.IntN(2) == 0 { // long enough for the others to elect one, and for clients to ask both
+		f.SlowTimer, f.Leader, f.ForMs = true, true, max(f.ForMs, 2000)
 	}
 	switch k {
 	case FaultSplit, FaultBridge:
@@ -361,18 +367,28 @@ func (w *World) cutLinks(f Fault) func() {
 		}
 	}
 	var links []*link
+	leader, aroundLeader := w.leader(), false
 	for i := range w.nodes {
 		for j := range w.nodes {
 			if i != j && cut(i, j) {
 				l := &w.net.links[i][j]
 				l.cuts++
 				links = append(links, l)
+				aroundLeader = aroundLeader || leader != nil && (leader.index == i || leader.index == j)
 			}
 		}
+	}
+	slow := f.SlowTimer && aroundLeader
+	if slow {
+		w.mark(MarkLeaderSlow)
+		leader.faults.tickPercent = 10
 	}
 	return func() {
 		for _, l := range links {
 			l.cuts--
+		}
+		if slow {
+			leader.faults.tickPercent = 0
 		}
 	}
 }

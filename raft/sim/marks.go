@@ -113,6 +113,8 @@ const (
 	MarkLeaderIsolated
 	MarkLeaderDeaf
 	MarkLeaderMute
+	MarkLeaderSlow
+	MarkStaleLeaderAsked
 	MarkClientTimeout
 	MarkUnknown
 	MarkUnknownCommitted
@@ -219,6 +221,8 @@ var markNames = [markCount]string{
 	MarkLeaderIsolated:              "a leader is cut off",
 	MarkLeaderDeaf:                  "a leader hears nobody but is heard",
 	MarkLeaderMute:                  "a leader is not heard but hears",
+	MarkLeaderSlow:                  "a leader is cut off and its timer is slow",
+	MarkStaleLeaderAsked:            "a client asks a leader that has been replaced",
 	MarkClientTimeout:               "a client gives up waiting",
 	MarkUnknown:                     "a client is told that the outcome is unknown",
 	MarkUnknownCommitted:            "a write of unknown outcome is committed after all",

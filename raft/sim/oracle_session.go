@@ -31,7 +31,16 @@ type call struct {
 // called: a session hands a batch over.
 func (o *oracle) called(n *node, s *session, b *replica.Batch) *call {
 	c := &call{session: s, batch: b, floor: o.settled}
-	_, c.term = n.machine.Core.Leader()
+	leads, term := n.leads()
+	c.term = term
+	if leads {
+		for t := range o.leaders { // whether there is one: in any order
+			if t > term {
+				o.w.mark(MarkStaleLeaderAsked)
+				break
+			}
+		}
+	}
 	c.began = o.w.moment()
 	for i := range b.Commands {
 		if o.w.plan.Registers {
