@@ -8,13 +8,19 @@ SEEDS       ?= 10000
 GOTESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint race short sim mutants fuzz compat faults docs clean
+.PHONY: help run start-3 start-5 build test lint race short sim mutants fuzz compat faults docs clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## */\1\t/' | expand -t 12
 
 run: ## run one node on 127.0.0.1:6379, data in ./redoubt-data
 	$(GO) run ./cmd/redoubt
+
+start-3: ## run a cluster of three nodes on ports 7001 to 7003; Ctrl-C ends it
+	$(GO) run ./cmd/redoubt dev --nodes 3
+
+start-5: ## run a cluster of five nodes on ports 7001 to 7005; Ctrl-C ends it
+	$(GO) run ./cmd/redoubt dev --nodes 5
 
 build: ## build the static binary bin/redoubt
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/redoubt ./cmd/redoubt

@@ -50,6 +50,9 @@ func New(config Config) (c *Cluster, err error) {
 	} else if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, err
 	}
+	if n := nodesIn(c.Dir); n > 0 && n != config.Nodes {
+		return nil, fmt.Errorf("%s holds a cluster of %d nodes, not of %d", c.Dir, n, config.Nodes)
+	}
 	c.started = newStarter()
 	if err := c.layOut(); err != nil {
 		c.Close()
@@ -58,6 +61,18 @@ func New(config Config) (c *Cluster, err error) {
 	return c, nil
 }
 
+// nodesIn counts the nodes that have data in the directory.
+func nodesIn(dir string) (count int) {
+	for {
+		if _, err := os.Stat(filepath.Join(dir, nodeID(count))); err != nil {
+			return count
+		}
+		count++
+	}
+}
+
+func nodeID(i int) string { return fmt.Sprintf("n%d", i+1) }
+
 // layOut gives every node its addresses, and opens the proxies.
 func (c *Cluster) layOut() error {
 	ports, err := choosePorts(c.config.Port, c.config.Nodes)
@@ -65,7 +80,7 @@ func (c *Cluster) layOut() error {
 		return err
 	}
 	for i, p := range ports {
-		id := fmt.Sprintf("n%d", i+1)
+		id := nodeID(i)
 		n := &Node{
 			ID: id, Addr: loopback(p.client), PeerAddr: loopback(p.peer), HTTPAddr: loopback(p.http),
 			DataDir: filepath.Join(c.Dir, id), LogFile: filepath.Join(c.Dir, id+".log"),

@@ -157,6 +157,18 @@ func TestKeptDirectory(t *testing.T) {
 	}
 }
 
+func TestKeptDirectoryOfAnotherSizeIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 3 {
+		if err := os.Mkdir(filepath.Join(dir, nodeID(i)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := New(Config{Program: program, Nodes: 5, Dir: dir}); err == nil {
+		t.Error("five nodes in the directory of three")
+	}
+}
+
 func TestTemporaryDirectoryIsRemoved(t *testing.T) {
 	c := start(t, Config{Nodes: 1})
 	pid := c.Nodes[0].Pid()

@@ -31,6 +31,7 @@ func commands() []command {
 	return []command{
 		{"serve", "run a node (the default)", runServe},
 		{"config", "check or show the settings of a node without starting it", runConfig},
+		{"dev", "run a whole cluster on this machine, to try things out", runDev},
 		{"sim", "prove it: run simulated clusters through every kind of fault", runSim},
 		{"version", "print the version", runVersion},
 		{"help", "show help for a subcommand", runHelp},
