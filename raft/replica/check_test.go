@@ -17,6 +17,7 @@ func TestDivergedNodeStops(t *testing.T) {
 	}{
 		{"equal", func(own uint64) Checkpoint { return Checkpoint{checkpointEntries, own} }, false},
 		{"different", func(own uint64) Checkpoint { return Checkpoint{checkpointEntries, own + 1} }, true},
+		{"of another index that is kept in the same place", func(own uint64) Checkpoint { return Checkpoint{(1 + checkpointsKept) * checkpointEntries, own + 1} }, false},
 		{"from before this node started", func(own uint64) Checkpoint { return Checkpoint{5 * checkpointEntries, own + 1} }, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -1,7 +1,7 @@
 package replica
 
 import (
-	"math/rand/v2"
+	"bytes"
 	"testing"
 
 	"redoubt/fsm"
@@ -11,14 +11,7 @@ import (
 // A leader that restarts has forgotten what it appended in its term. It must not
 // tell a follower whose proposal comes once more that it surely was not.
 func TestRestartedLeaderRefusesNothing(t *testing.T) {
-	config := raft.Configuration{Members: []raft.Member{
-		{ID: "n1", Role: raft.Voter}, {ID: "n2", Role: raft.Voter}, {ID: "n3", Role: raft.Voter},
-	}}
-	core := raft.New(raft.Config{
-		ID: "n1", Incarnation: 1, ElectionTicks: 10, HeartbeatTicks: 2,
-		MaxAppendBytes: 1 << 20, MaxInflightBytes: 1 << 20, MaxUncommittedBytes: 1 << 20, Rand: rand.New(rand.NewPCG(1, 1)),
-	}, raft.State{HardState: raft.HardState{Term: 5, Vote: "n1"}, Snapshot: raft.SnapshotMeta{Config: config}})
-	m := NewMachine(core, raft.SnapshotMeta{Config: config}, 1, 1000, rand.New(rand.NewPCG(1, 2)), Limits{Databases: 1, TimeoutMs: 1000})
+	m := machineOf(raft.State{HardState: raft.HardState{Term: 5, Vote: "n1"}, Snapshot: raft.SnapshotMeta{Config: members(3)}})
 	entry := fsm.AppendEntry(nil, nil)
 	fsm.SetOrigin(entry, fsm.Origin{Boot: 7, Seq: 1})
 	forward := raft.Message{Type: raft.MsgForward, From: "n2", Incarnation: 2, Term: 5, Entries: []raft.Entry{{Data: entry}}}
@@ -38,5 +31,80 @@ func TestRestartedLeaderRefusesNothing(t *testing.T) {
 	sends := m.Flush().Sends
 	if len(sends) != 1 || sends[0].Type != raft.MsgForwardReply || !sends[0].Reject || sends[0].ID != 1 {
 		t.Fatalf("it answers %+v, want one refusal", sends)
+	}
+}
+
+// forwardsOf are the proposals among messages.
+func forwardsOf(sends []raft.Message) (list []raft.Message) {
+	for _, msg := range sends {
+		if msg.Type == raft.MsgForward {
+			list = append(list, msg)
+		}
+	}
+	return list
+}
+
+// A proposal is pinned to a term. That of an earlier one may have been settled by
+// the entries since then and be on its way a second time.
+func TestForwardOfAnEarlierTermIsNotTaken(t *testing.T) {
+	m := machineOf(raft.State{HardState: raft.HardState{Term: 5}, Snapshot: raft.SnapshotMeta{Config: members(3)}})
+	hear(m, "n3", 6, raft.Message{Type: raft.MsgHeartbeat})
+	rest(m)
+	lead(t, m)
+	_, term := m.Core.Leader()
+	for seq, tc := range []struct {
+		term  uint64
+		taken bool
+	}{{term - 1, false}, {term, true}} {
+		entry := batchOf("INCR k").entry
+		fsm.SetOrigin(entry, fsm.Origin{Boot: 7, Seq: uint64(seq + 1)})
+		last := m.Core.Status().LastIndex
+		hear(m, "n2", tc.term, raft.Message{Type: raft.MsgForward, Entries: []raft.Entry{{Data: entry}}})
+		for _, msg := range rest(m).Sends {
+			if msg.Type == raft.MsgForwardReply {
+				t.Errorf("term %d: answered %+v", tc.term, msg)
+			}
+		}
+		if taken := m.Core.Status().LastIndex > last; taken != tc.taken {
+			t.Errorf("in term %d a write that was meant for term %d is taken: %v", term, tc.term, taken)
+		}
+	}
+}
+
+// What was to be forwarded to one leader is not forwarded to the next one. It is
+// proposed anew when an entry of the later term has settled that it is not in the
+// log, as another proposal: the first one's bytes stay as they are, whoever has
+// them.
+func TestProposalBelongsToItsTerm(t *testing.T) {
+	for _, sent := range []bool{false, true} {
+		m := machineOf(raft.State{HardState: raft.HardState{Term: 5}, Snapshot: raft.SnapshotMeta{Config: members(3)}})
+		hear(m, "n2", 6, raft.Message{Type: raft.MsgHeartbeat})
+		rest(m)
+		m.Submit(batchOf("INCR k"))
+		var first []byte // as it lies in the queue of the link
+		if sent {
+			list := forwardsOf(rest(m).Sends)
+			if len(list) != 1 || list[0].To != "n2" || list[0].Term != 6 {
+				t.Fatalf("forwarded %+v, want one proposal to n2 in term 6", list)
+			}
+			first = list[0].Entries[0].Data
+		}
+		was := bytes.Clone(first)
+		hear(m, "n3", 7, raft.Message{Type: raft.MsgHeartbeat})
+		if list := forwardsOf(rest(m).Sends); len(list) > 0 {
+			t.Fatalf("the leader of the next term is sent %+v", list)
+		}
+		noOp := raft.Entry{Index: 1, Term: 7, Type: raft.EntryNoOp}
+		hear(m, "n3", 7, raft.Message{Type: raft.MsgAppend, Entries: []raft.Entry{noOp}, Commit: 1})
+		list := forwardsOf(rest(m).Sends)
+		if len(list) != 1 || list[0].To != "n3" || list[0].Term != 7 {
+			t.Fatalf("forwarded %+v, want one proposal to n3 in term 7", list)
+		}
+		if o, _ := fsm.EntryOrigin(list[0].Entries[0].Data); o.Seq != 2 {
+			t.Errorf("the second attempt is %+v", o)
+		}
+		if !bytes.Equal(first, was) {
+			t.Error("the second attempt has changed the bytes of the first")
+		}
 	}
 }
