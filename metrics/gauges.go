@@ -13,6 +13,7 @@ type Gauges struct {
 
 	// Clients.
 	ConnectedClients int
+	BlockedClients   int
 	MaxClients       int
 
 	// Keyspace. Databases without keys may be left out.
@@ -37,8 +38,8 @@ type Gauges struct {
 	CommitIndex      uint64
 	AppliedIndex     uint64
 	ProposalsPending int
-	// LastContactSeconds is the time since a follower heard from the leader, or
-	// the leader from a quorum; negative while that has not happened.
+	// LastContactSeconds is the time since a follower heard from a leader, or the
+	// leader from a majority; since the start while that has not happened.
 	LastContactSeconds float64
 	Peers              []PeerGauges
 
@@ -49,6 +50,7 @@ type Gauges struct {
 	WALSizeBytes      int64
 	WALSegments       int
 	DiskFreeBytes     uint64
+	DiskMinFreeBytes  uint64
 }
 
 // DatabaseGauges is one numbered database.

@@ -14,6 +14,8 @@ func serverGauges() []gauge {
 			func(g *Gauges, e emit) { e(1, g.Version, g.Revision, g.GoVersion) }),
 		one("redoubt_connected_clients", "Client connections, excluding node-to-node links.",
 			func(g *Gauges) float64 { return float64(g.ConnectedClients) }),
+		one("redoubt_blocked_clients", "Clients that wait in WAIT or WAITAOF.",
+			func(g *Gauges) float64 { return float64(g.BlockedClients) }),
 		one("redoubt_max_clients", "Configured connection limit.",
 			func(g *Gauges) float64 { return float64(g.MaxClients) }),
 		total("redoubt_keyspace_hits_total", "Successful key lookups.",
@@ -47,7 +49,7 @@ func raftGauges() []gauge {
 			}),
 		one("redoubt_raft_term", "Current term.",
 			func(g *Gauges) float64 { return float64(g.Term) }),
-		many("gauge", "redoubt_raft_members", "Members in the applied configuration.", []string{"role"},
+		many("gauge", "redoubt_raft_members", "Members of the cluster, as this node knows it.", []string{"role"},
 			func(g *Gauges, e emit) {
 				e(float64(g.Voters), "voter")
 				e(float64(g.Learners), "learner")
@@ -68,21 +70,17 @@ func raftGauges() []gauge {
 			func(g *Gauges) float64 { return float64(g.AppliedIndex) }),
 		one("redoubt_raft_snapshot_index", "Index of the newest snapshot.",
 			func(g *Gauges) float64 { return float64(g.SnapshotIndex) }),
-		one("redoubt_raft_proposals_pending", "Proposals waiting for commit on this node.",
+		one("redoubt_raft_proposals_pending", "Batches of writes from clients of this node that wait for commit.",
 			func(g *Gauges) float64 { return float64(g.ProposalsPending) }),
-		many("gauge", "redoubt_raft_leader_last_contact_seconds",
-			"Seconds since a follower heard from the leader, or the leader from a quorum.", nil,
-			func(g *Gauges, e emit) {
-				if g.LastContactSeconds >= 0 {
-					e(g.LastContactSeconds)
-				}
-			}),
+		one("redoubt_raft_leader_last_contact_seconds",
+			"Seconds since a follower heard from a leader, or the leader from a majority; since the start if never.",
+			func(g *Gauges) float64 { return g.LastContactSeconds }),
 	}
 }
 
 func peerGauges() []gauge {
 	return []gauge{
-		perPeer("gauge", "redoubt_raft_peer_up", "1 when the link to the peer works.",
+		perPeer("gauge", "redoubt_raft_peer_up", "1 when the connections to the peer are open.",
 			func(p *PeerGauges) float64 { return flag(p.Up) }),
 		perFollower("redoubt_raft_peer_match_index", "Highest index known replicated on the peer, leader only.",
 			func(_ *Gauges, p *PeerGauges) float64 { return float64(p.MatchIndex) }),
@@ -95,7 +93,7 @@ func peerGauges() []gauge {
 			func(p *PeerGauges) float64 { return float64(p.SentBytes) }),
 		perPeer("counter", "redoubt_raft_peer_received_bytes_total", "Bytes received from the peer.",
 			func(p *PeerGauges) float64 { return float64(p.ReceivedBytes) }),
-		perPeer("counter", "redoubt_raft_peer_send_failures_total", "Failed sends to the peer.",
+		perPeer("counter", "redoubt_raft_peer_send_failures_total", "Messages to the peer that were dropped: it cannot be reached, or is too slow.",
 			func(p *PeerGauges) float64 { return float64(p.SendFailures) }),
 	}
 }
@@ -120,5 +118,7 @@ func diskGauges() []gauge {
 			func(g *Gauges) float64 { return float64(g.WALSegments) }),
 		one("redoubt_disk_free_bytes", "Free bytes on the data directory's file system.",
 			func(g *Gauges) float64 { return float64(g.DiskFreeBytes) }),
+		one("redoubt_disk_min_free_bytes", "Free bytes below which writes are refused.",
+			func(g *Gauges) float64 { return float64(g.DiskMinFreeBytes) }),
 	}
 }

@@ -8,12 +8,6 @@ const (
 	RejectedAuth       = "auth"        // refused by protected mode
 )
 
-// Values of the kind label of redoubt_forwarded_commands_total.
-const (
-	ForwardedWrite = "write"
-	ForwardedRead  = "read"
-)
-
 // Values of the class label of redoubt_command_latency_seconds.
 const (
 	ClassRead  = "read"
@@ -33,7 +27,6 @@ type Server struct {
 	seconds            *prometheus.CounterVec
 	failed             *prometheus.CounterVec
 	errors             *prometheus.CounterVec
-	forwarded          *prometheus.CounterVec
 	read, write, admin prometheus.Observer
 }
 
@@ -42,11 +35,10 @@ func newServer(b *builder) *Server {
 		ConnectionsReceived: b.counter("redoubt_connections_received_total", "Accepted client connections."),
 		rejected: b.counterVec("redoubt_rejected_connections_total", "Refused client connections.",
 			"reason", RejectedMaxClients, RejectedAuth),
-		calls:     b.counterVec("redoubt_commands_total", "Commands executed, by command.", "cmd"),
-		seconds:   b.counterVec("redoubt_commands_duration_seconds_total", "Time spent serving commands, by command.", "cmd"),
-		failed:    b.counterVec("redoubt_commands_failed_total", "Commands that replied with an error, by command.", "cmd"),
-		errors:    b.counterVec("redoubt_errors_total", "Error replies by RESP error code.", "code"),
-		forwarded: b.counterVec("redoubt_forwarded_commands_total", "Commands received on a follower and forwarded to the leader.", "kind", ForwardedWrite, ForwardedRead),
+		calls:   b.counterVec("redoubt_commands_total", "Commands executed, by command.", "cmd"),
+		seconds: b.counterVec("redoubt_commands_duration_seconds_total", "Time spent serving commands, by command.", "cmd"),
+		failed:  b.counterVec("redoubt_commands_failed_total", "Commands that replied with an error, by command.", "cmd"),
+		errors:  b.counterVec("redoubt_errors_total", "Error replies by RESP error code.", "code"),
 	}
 	latency := b.histogramVec("redoubt_command_latency_seconds", "Server-side latency from parsed command to reply queued.",
 		fastSeconds(), "class", ClassRead, ClassWrite, ClassAdmin)
@@ -96,6 +88,3 @@ func (s *Server) Errors(code string) prometheus.Counter { return s.errors.WithLa
 func (s *Server) RejectedConnections(reason string) prometheus.Counter {
 	return s.rejected.WithLabelValues(reason)
 }
-
-// Forwarded returns the counter of commands forwarded to the leader.
-func (s *Server) Forwarded(kind string) prometheus.Counter { return s.forwarded.WithLabelValues(kind) }

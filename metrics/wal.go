@@ -13,9 +13,9 @@ type WAL struct {
 func newWAL(b *builder) *WAL {
 	return &WAL{
 		FsyncSeconds: b.histogram("redoubt_wal_fsync_duration_seconds", "fsync of the write-ahead log.", fastSeconds()),
-		WriteSeconds: b.histogram("redoubt_wal_write_duration_seconds", "Write of one batch to the write-ahead log, without fsync.", fastSeconds()),
+		WriteSeconds: b.histogram("redoubt_wal_write_duration_seconds", "Write to the write-ahead log before each fsync.", fastSeconds()),
 		WrittenBytes: b.counter("redoubt_wal_written_bytes_total", "Bytes appended to the write-ahead log."),
-		TornRecords:  b.counter("redoubt_wal_truncated_records_total", "Torn records dropped at startup."),
+		TornRecords:  b.counter("redoubt_wal_truncated_records_total", "Unfinished records that a crash had left at the end of the log, cut off at the start."),
 	}
 }
 

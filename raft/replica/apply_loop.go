@@ -23,12 +23,15 @@ func (n *Node) newApplier(store *fsm.Store) *Applier {
 		Answered: func(b *Batch) {
 			// Whoever has the reply may count on maxmemory knowing of it.
 			n.memory.Store(a.Store().MemoryBytes())
-			n.metrics.Raft.CommitSeconds.Observe(time.Since(b.began).Seconds())
+			n.metrics.Raft.CommitSeconds.Observe(b.committed.Sub(b.began).Seconds())
 		},
 		Load: func(m raft.SnapshotMeta) (*fsm.Store, error) {
 			began := time.Now()
 			s, err := LoadSnapshot(n.config.DataDir, m, n.config.Store)
 			n.metrics.Snapshot.Observe(metrics.SnapshotRestore, time.Since(began).Seconds(), err)
+			if file, ok, _ := n.config.DataDir.Snapshot(m.Index, m.Term); ok { // an error is LoadSnapshot's, too
+				n.noteSnapshot(&file)
+			}
 			return s, err
 		},
 		Start: func(run uint64, meta raft.SnapshotMeta) { n.running = n.startSnapshot(run, meta) },

@@ -30,7 +30,10 @@ type Batch struct {
 	deadlineMs int64
 	proposed   bool   // may have been appended in term
 	term       uint64 // of the leader it was proposed to
+	refused    string // the error that answered it instead of the keyspace; "" = none did
+	unknown    bool   // it was answered without its outcome
 	began      time.Time
+	committed  time.Time // when its entry was; set before the applier gets it
 	done       chan struct{}
 }
 
@@ -43,6 +46,7 @@ func (b *Batch) Reset() {
 	b.Commands = b.Commands[:0]
 	b.Reply = b.Reply[:0]
 	b.Reads, b.Index, b.entry, b.needsClock, b.proposed, b.term = ReadsAsConfigured, 0, nil, false, false, 0
+	b.refused, b.unknown = "", false
 }
 
 // Consistency is what a read may count on.
@@ -93,6 +97,7 @@ func (b *Batch) Prepare() {
 // fail answers every command that would have looked at the keyspace with the
 // error text, which must be true of all of them.
 func (b *Batch) fail(text string) {
+	b.refused = text
 	for i := range b.Commands {
 		if c := &b.Commands[i]; c.Class() == fsm.Session {
 			b.Reply = append(b.Reply, c.Literal...)
@@ -106,6 +111,7 @@ func (b *Batch) fail(text string) {
 // uncertain answers a batch whose entry may be committed one day. Its reads
 // surely did not happen.
 func (b *Batch) uncertain(why string) {
+	b.unknown = true
 	for i := range b.Commands {
 		switch c := &b.Commands[i]; c.Class() {
 		case fsm.Session:

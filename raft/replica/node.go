@@ -69,7 +69,15 @@ type Node struct {
 	waiters   []waiter     // of the loop
 	running   *snapshotRun // of the applier's goroutine
 	leader    leaderHint
+	contact   uint64 // tick at which the leader or, on it, a majority was heard
 
+	// Of the loop, for measure.go.
+	now                        time.Time // of this turn
+	probes                     map[raft.NodeID]*probe
+	leaderReads, followerReads interface{ Observe(float64) }
+
+	newest  atomic.Pointer[snapshotFile] // nil: there is none
+	told    atomic.Pointer[Applied]      // by the applier, when it was last asked
 	members atomic.Pointer[raft.Configuration]
 	recent  atomic.Pointer[Status]
 	memory  atomic.Int64
@@ -132,7 +140,10 @@ func Open(c Config) (*Node, error) {
 	}
 	store := fsm.New(c.Store)
 	if rec.Snapshot.Index > 0 {
-		if store, err = LoadSnapshot(c.DataDir, rec.Snapshot, c.Store); err != nil {
+		began := time.Now()
+		store, err = LoadSnapshot(c.DataDir, rec.Snapshot, c.Store)
+		c.Metrics.Snapshot.Observe(metrics.SnapshotRestore, time.Since(began).Seconds(), err)
+		if err != nil {
 			return nil, errors.Join(err, log.Close())
 		}
 	}
@@ -140,7 +151,13 @@ func Open(c Config) (*Node, error) {
 		config: c, log: c.Log, metrics: c.Metrics, wal: log,
 		inbox: newQueue[event](), writes: newQueue[logItem](), applies: newQueue[ApplyItem](),
 		quit: make(chan struct{}), dead: make(chan struct{}),
+		probes:      map[raft.NodeID]*probe{},
+		leaderReads: c.Metrics.Raft.ReadIndexSeconds(metrics.ReadQuorum), followerReads: c.Metrics.Raft.ReadIndexSeconds(metrics.ReadFollower),
 	}
+	if rec.SnapshotFile != nil {
+		n.noteSnapshot(rec.SnapshotFile)
+	}
+	n.told.Store(&Applied{Index: rec.Snapshot.Index, Hash: store.Hash(), stats: store.Stats()})
 	n.machine = n.newMachine(rec)
 	n.publish()
 	n.start(store)
@@ -178,6 +195,9 @@ func (n *Node) start(store *fsm.Store) {
 				n.fence(fmt.Errorf("%w: %s says: %s", ErrRefused, by, reason))
 			},
 			DiskFailed: n.fence,
+			SnapshotReceived: func(took time.Duration, err error) {
+				n.metrics.Snapshot.Observe(metrics.SnapshotReceive, took.Seconds(), err)
+			},
 		},
 	})
 	n.transport.SetMembers(n.others())
@@ -208,8 +228,10 @@ func (n *Node) run() {
 			ticked = true
 		case <-n.inbox.ready:
 		}
-		n.machine.NowMs = time.Now().UnixMilli()
-		n.handle(n.inbox.take())
+		events := n.inbox.take()
+		n.now = time.Now()
+		n.machine.NowMs = n.now.UnixMilli()
+		n.handle(events)
 		if ticked {
 			n.machine.Tick()
 		}
@@ -225,8 +247,10 @@ func (n *Node) handle(events []event) {
 		case evBatch:
 			m.Submit(e.batch)
 		case evMessage:
+			n.received(&e.msg)
 			m.Receive(e.msg)
 		case evLinkDown:
+			n.dropProbe(e.peer)
 			m.Core.PeerDown(e.peer)
 		case evWrote:
 			m.Wrote(e.seq)
@@ -253,14 +277,18 @@ func (n *Node) handle(events []event) {
 // perform hands the effects of a turn to those who carry them out. Nothing here
 // waits.
 func (n *Node) perform(fx Effects) {
-	for _, msg := range fx.Sends {
-		n.transport.Send(msg)
+	for i := range fx.Sends {
+		n.sending(&fx.Sends[i])
+		n.transport.Send(fx.Sends[i])
 	}
 	for i := range fx.Writes {
 		n.writes.push(logItem{write: fx.Writes[i]})
 	}
 	if fx.Compact > 0 {
 		n.writes.push(logItem{compact: fx.Compact})
+	}
+	for i := range fx.Apply {
+		n.handing(&fx.Apply[i])
 	}
 	if len(fx.Apply) > 0 {
 		n.applies.push(fx.Apply...)
@@ -283,6 +311,10 @@ func (n *Node) afterTurn(ticked bool) {
 			n.log.Info("no leader", "event", "leader", "term", term)
 		}
 		n.leader = leaderHint{id, term}
+		clear(n.probes)
+	}
+	if ticked && id != "" {
+		n.contact = n.machine.ticks - n.machine.contactTicks()
 	}
 	if ticked || changed {
 		n.publish()
@@ -343,6 +375,7 @@ func (n *Node) Execute(b *Batch) error {
 	n.inbox.push(event{kind: evBatch, batch: b})
 	select {
 	case <-b.done:
+		n.count(b)
 		return nil
 	case <-n.dead:
 	}

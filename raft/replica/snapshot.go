@@ -42,6 +42,7 @@ func (n *Node) startSnapshot(run uint64, meta raft.SnapshotMeta) *snapshotRun {
 		n.metrics.Snapshot.Observe(metrics.SnapshotCreate, time.Since(began).Seconds(), err)
 		switch {
 		case err == nil:
+			n.noteSnapshot(&file)
 			n.log.Info("snapshot written", "event", "snapshot", "index", meta.Index, "term", meta.Term,
 				"bytes", file.Size, "seconds", time.Since(began).Seconds())
 		case errors.Is(err, errSnapshotDropped):

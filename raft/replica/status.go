@@ -19,9 +19,9 @@ type Status struct {
 	Incarnation     uint64
 	SnapshotIndex   uint64
 	SnapshotRunning bool
-	LastSnapshot    time.Time // zero: none since the node started
-	SnapshotBytes   int64     // size of the newest snapshot's file, 0 when unknown
-	ContactTicks    uint64    // since a follower heard from the leader, or the leader from a majority
+	LastSnapshot    time.Time // when the newest snapshot was made, or came in; zero: there is none
+	SnapshotBytes   int64     // size of its file
+	ContactTicks    uint64    // since a follower heard from a leader, or the leader from a majority; without one, since the start
 	DiskFree        uint64
 	DiskFull        bool // clients' writes are refused
 	Pending         int  // batches proposed and not yet answered
@@ -47,14 +47,13 @@ func (n *Node) status() Status {
 		Incarnation:     n.config.Identity.Incarnation,
 		SnapshotIndex:   m.snapshot.meta.Index,
 		SnapshotRunning: m.snapshot.running,
-		SnapshotBytes:   m.snapshot.fileBytes,
-		ContactTicks:    m.contactTicks(),
+		ContactTicks:    m.ticks - n.contact,
 		DiskFree:        n.disk.Load(),
 		DiskFull:        m.diskFull,
 		Pending:         len(m.pending),
 	}
-	if m.snapshot.run > 0 && !m.snapshot.running {
-		s.LastSnapshot = time.UnixMilli(m.snapshot.madeMs)
+	if f := n.newest.Load(); f != nil {
+		s.LastSnapshot, s.SnapshotBytes = f.at, f.bytes
 	}
 	s.Ready = s.Leader != "" && s.Applied+readyLag >= s.Commit
 	return s
@@ -70,6 +69,9 @@ func (n *Node) publish() {
 		return
 	}
 	n.members.Store(&s.Config)
+	if old != nil {
+		n.forget(old.Members, s.Config.Members)
+	}
 	if n.transport != nil {
 		n.transport.SetMembers(n.others())
 	}
@@ -116,8 +118,13 @@ func (n *Node) Recent() *Status { return n.recent.Load() }
 // MemoryBytes estimates what the keyspace holds.
 func (n *Node) MemoryBytes() int64 { return n.memory.Load() }
 
+// applierPatience is how long Status waits for an applier that loads a snapshot
+// or runs a long command. Figures of a moment ago are better than a scrape that
+// hangs just when someone wants to know why.
+const applierPatience = 2 * time.Second
+
 // Status asks the loop and the applier; it reflects everything that was
-// answered before the call.
+// answered before the call, unless the applier is busy for too long.
 func (n *Node) Status() Status {
 	s := *n.recent.Load()
 	fromLoop := make(chan Status, 1)
@@ -130,9 +137,12 @@ func (n *Node) Status() Status {
 	n.applies.push(ApplyItem{ask: fromApplier})
 	select {
 	case a := <-fromApplier:
-		s.StateHash, s.StateHashIndex, s.Store = a.Hash, a.Index, a.stats
+		n.told.Store(&a)
+	case <-time.After(applierPatience):
 	case <-n.dead:
 	}
+	a := n.told.Load()
+	s.StateHash, s.StateHashIndex, s.Store = a.Hash, a.Index, a.stats
 	s.WAL, s.Links = n.wal.Stats(), n.transport.Peers()
 	return s
 }

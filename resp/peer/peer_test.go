@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,6 +30,8 @@ type node struct {
 	messages chan raft.Message
 	down     chan raft.NodeID
 	refused  chan string // "<by> <reason>"
+
+	received, brokenOff atomic.Int64 // snapshots
 
 	mu      sync.Mutex
 	members map[raft.NodeID]error // what Verify answers; not named: nil
@@ -77,6 +80,13 @@ func start(t *testing.T, id raft.NodeID, addr string, adjust func(*Config)) *nod
 			Verify:     n.verify,
 			Refused:    func(by raft.NodeID, reason string) { n.refused <- string(by) + " " + reason },
 			DiskFailed: func(err error) { t.Errorf("disk failed: %v", err) },
+			SnapshotReceived: func(_ time.Duration, err error) {
+				if err != nil {
+					n.brokenOff.Add(1)
+					return
+				}
+				n.received.Add(1)
+			},
 		},
 		DataDir: newDir(t),
 	}

@@ -68,7 +68,9 @@ func (t *Transport) receiveSnapshot(in *inbound) error {
 	if err := t.takeTurn(r); err != nil {
 		return t.reject(in, err)
 	}
+	began := time.Now()
 	err = t.store(in, o)
+	t.config.Handler.SnapshotReceived(time.Since(began), err)
 	t.mu.Lock()
 	t.receipt = nil
 	t.mu.Unlock()

@@ -43,6 +43,9 @@ type Handler struct {
 	// DiskFailed tells that the disk refused a write or fsync of a snapshot that
 	// came in, for another reason than being full. The node has to stop.
 	DiskFailed func(err error)
+	// SnapshotReceived tells how long a snapshot took to come in or, with an
+	// error, to break off; what is there by then is not sent again.
+	SnapshotReceived func(took time.Duration, err error)
 }
 
 // Config: the zero value of a limit means its default.
