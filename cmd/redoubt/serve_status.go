@@ -36,7 +36,7 @@ func (p *process) gauges() metrics.Gauges {
 	clients := p.server.Stats()
 	g := metrics.Gauges{
 		Version: version, Revision: revision(), GoVersion: runtime.Version(),
-		ConnectedClients: clients.Connected, MaxClients: clients.MaxClients,
+		ConnectedClients: clients.Connected, BlockedClients: clients.Blocked, MaxClients: clients.MaxClients,
 		MemoryUsedBytes: uint64(s.Store.MemoryBytes), MemoryMaxBytes: uint64(clients.MaxMemoryBytes),
 		KeyspaceHits: s.Store.KeyspaceHits, KeyspaceMisses: s.Store.KeyspaceMisses, ExpiredKeys: s.Store.ExpiredKeys,
 		Role: role(&s), HasLeader: s.Leader != "", Term: s.Term,
@@ -44,7 +44,8 @@ func (p *process) gauges() metrics.Gauges {
 		FirstIndex: s.FirstIndex, LastIndex: s.LastIndex, CommitIndex: s.Commit, AppliedIndex: s.Applied,
 		ProposalsPending: s.Pending, LastContactSeconds: (time.Duration(s.ContactTicks) * p.config.Tick()).Seconds(),
 		SnapshotIndex: s.SnapshotIndex, SnapshotTime: s.LastSnapshot, SnapshotSizeBytes: s.SnapshotBytes,
-		WALSizeBytes: s.WAL.Bytes, WALSegments: s.WAL.Segments, DiskFreeBytes: s.DiskFree,
+		WALSizeBytes: s.WAL.Bytes, WALSegments: s.WAL.Segments,
+		DiskFreeBytes: s.DiskFree, DiskMinFreeBytes: uint64(p.config.MinFreeBytes),
 	}
 	for _, d := range s.Store.Databases {
 		g.Databases = append(g.Databases, metrics.DatabaseGauges{DB: d.DB, Keys: d.Keys, KeysExpiring: d.Expires})
