@@ -82,7 +82,7 @@ func (d Dir) CreateSnapshot(meta raft.SnapshotMeta, random uint64) (*SnapshotWri
 	w := &SnapshotWriter{
 		f:     f,
 		file:  SnapshotFile{Path: path, ID: id, Meta: meta, fs: d.FS},
-		chunk: make([]byte, chunkHeaderBytes, chunkHeaderBytes+snapshotChunkBytes),
+		chunk: make([]byte, chunkHeaderBytes, 4<<10), // most are small; it grows to the full size once
 	}
 	header := appendSnapshotHeader(nil, random, meta)
 	if _, err := readSnapshotHeader(bytes.NewReader(header), path); err != nil {
@@ -100,10 +100,10 @@ func (d Dir) CreateSnapshot(meta raft.SnapshotMeta, random uint64) (*SnapshotWri
 // Write adds p to the payload. The first error is returned by all later calls.
 func (w *SnapshotWriter) Write(p []byte) error {
 	for len(p) > 0 && w.err == nil {
-		n := min(len(p), cap(w.chunk)-len(w.chunk))
+		n := min(len(p), chunkHeaderBytes+snapshotChunkBytes-len(w.chunk))
 		w.chunk = append(w.chunk, p[:n]...)
 		p = p[n:]
-		if len(w.chunk) == cap(w.chunk) {
+		if len(w.chunk) == chunkHeaderBytes+snapshotChunkBytes {
 			w.flush()
 		}
 	}
