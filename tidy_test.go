@@ -32,7 +32,6 @@ var mayImport = map[string][]string{
 	"metrics": {
 		"github.com/prometheus/client_golang/prometheus",
 		"github.com/prometheus/client_golang/prometheus/collectors",
-		"github.com/prometheus/client_golang/prometheus/promhttp",
 		"github.com/prometheus/client_model/go",
 	},
 	"resp/peer":    {"redoubt/raft", "redoubt/resp", "redoubt/wal", "redoubt/metrics", "golang.org/x/sys/unix"},
@@ -41,6 +40,11 @@ var mayImport = map[string][]string{
 	"raft/sim": {
 		"redoubt/raft", "redoubt/raft/replica", "redoubt/raft/sim/model", "redoubt/wal", "redoubt/fsm", "redoubt/resp/server", "redoubt/metrics",
 		"github.com/anishathalye/porcupine", "github.com/prometheus/client_golang/prometheus",
+	},
+	"web": {
+		"redoubt/raft", "redoubt/raft/replica", "redoubt/fsm", "redoubt/resp", "redoubt/resp/server", "redoubt/metrics",
+		"github.com/prometheus/client_golang/prometheus",
+		"github.com/prometheus/client_golang/prometheus/promhttp",
 	},
 	"raft/sim/model": {},
 	"devcluster":     {},

@@ -1,5 +1,5 @@
-// Package metrics holds every Prometheus series of redoubt in one place, and
-// the HTTP endpoints that show them.
+// Package metrics holds every Prometheus series of redoubt in one place.
+// Package web shows them.
 //
 // # Two kinds of series
 //

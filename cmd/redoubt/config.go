@@ -29,6 +29,7 @@ type Config struct {
 	Bootstrap raft.Configuration
 
 	RequirePass   string
+	HTTPToken     string
 	ProtectedMode bool
 
 	Fsync bool

@@ -48,6 +48,9 @@ func (c *Config) checkExposure(refuse func(string, ...any)) {
 	if !isLoopback(c.PeerAddr) && c.ClusterSecret == "" {
 		refuse("--peer-addr %s can be reached from other machines and there is no secret: set --cluster-secret-file, --peer-addr on 127.0.0.1, or --protected-mode no where the network itself is closed", c.PeerAddr)
 	}
+	if c.HTTPAddr != "" && !isLoopback(c.HTTPAddr) && c.RequirePass == "" {
+		refuse("--http-addr %s can be reached from other machines and there is no password for its REST door: set --requirepass, or --protected-mode no where the network itself is closed", c.HTTPAddr)
+	}
 	if c.Pprof && !isLoopback(c.HTTPAddr) && c.HTTPAddr != "" {
 		refuse("--pprof on --http-addr %s would show memory contents to other machines: use a loopback address, or --protected-mode no", c.HTTPAddr)
 	}

@@ -97,6 +97,10 @@ func (c *Config) deriveListeners(own *raft.Member) error {
 		if c.HTTPAddr, err = offsetPort(c.Addr, httpPortOffset); err != nil {
 			return fmt.Errorf("--http-addr has to be set: %w", err)
 		}
+		if !isLoopback(c.HTTPAddr) {
+			_, port, _ := net.SplitHostPort(c.HTTPAddr)
+			c.HTTPAddr = net.JoinHostPort("127.0.0.1", port)
+		}
 	}
 	if _, _, err := splitAddr(c.PeerAddr); err != nil {
 		return fmt.Errorf("--peer-addr: %w", err)

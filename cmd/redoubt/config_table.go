@@ -61,8 +61,8 @@ func nodeSettings() []setting {
 		{name: "peer-addr", group: groupNode, shown: "host of --addr (127.0.0.1 if any, and nothing is announced), bus port in --cluster, else port + 10000",
 			help:  "Where the other nodes connect.",
 			value: func(c *Config) value { return stringValue{&c.PeerAddr, "HOST:PORT"} }},
-		{name: "http-addr", group: groupNode, shown: "host of --addr, port + 1000",
-			help:  "Where /metrics, /healthz, /readyz and /status are served; \"\" turns them off.",
+		{name: "http-addr", group: groupNode, shown: "host of --addr if it is loopback, else 127.0.0.1; port + 1000",
+			help:  "Where the console, the REST door, /metrics, /readyz and the rest of docs/HTTP.md are served; \"\" turns them off.",
 			value: func(c *Config) value { return stringValue{&c.HTTPAddr, "HOST:PORT"} }},
 		{name: "data-dir", group: groupNode, def: "./redoubt-data",
 			help:  "Directory of the log and the snapshots; created when missing, locked while in use.",
@@ -83,10 +83,14 @@ func nodeSettings() []setting {
 			value: func(c *Config) value { return stringValue{&c.ClusterSecretFile, "FILE"} }},
 
 		{name: "requirepass", group: groupSecurity, secret: true, server: true, live: true,
-			help:  "Password that clients must give with AUTH or HELLO.",
+			help:  "Password that clients must give with AUTH or HELLO, or to the REST door.",
 			value: func(c *Config) value { return stringValue{&c.RequirePass, "PASSWORD"} }},
+		{name: "http-token", group: groupSecurity, secret: true,
+			help: "Token that allows the actions of the console: hand leadership over, take a snapshot. " +
+				"Without one they are possible on a loopback --http-addr only.",
+			value: func(c *Config) value { return stringValue{&c.HTTPToken, "TEXT"} }},
 		{name: "protected-mode", group: groupSecurity, def: "yes", server: true, live: true,
-			help:  "Refuse to listen beyond this machine without --requirepass for clients and --cluster-secret for nodes.",
+			help:  "Refuse to listen beyond this machine without --requirepass for clients and HTTP and --cluster-secret for nodes.",
 			value: func(c *Config) value { return switchValue{&c.ProtectedMode} }},
 	}
 }

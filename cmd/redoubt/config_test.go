@@ -169,11 +169,11 @@ func TestAddresses(t *testing.T) {
 			"127.0.0.1:7002", "127.0.0.1:17002", "127.0.0.1:8002", "127.0.0.1:7002@17002", "127.0.0.1:7002"},
 		{"bus port from --cluster, host from --addr",
 			[]string{"--id", "a", "--cluster", "a=db1:7001@9001", "--addr", "0.0.0.0:7001", "--protected-mode", "no"},
-			"0.0.0.0:7001", "0.0.0.0:9001", "0.0.0.0:8001", "db1:7001@9001", "db1:7001"},
+			"0.0.0.0:7001", "0.0.0.0:9001", "127.0.0.1:8001", "db1:7001@9001", "db1:7001"},
 		{"IPv6", []string{"--id", "a", "--cluster", "a=[::1]:7001"},
 			"[::1]:7001", "[::1]:17001", "[::1]:8001", "[::1]:7001@17001", "[::1]:7001"},
 		{"any address is announced as this machine", []string{"--addr", ":7001", "--protected-mode", "no"},
-			":7001", "127.0.0.1:17001", ":8001", "127.0.0.1:7001@17001", "127.0.0.1:7001"},
+			":7001", "127.0.0.1:17001", "127.0.0.1:8001", "127.0.0.1:7001@17001", "127.0.0.1:7001"},
 		{"announced behind a NAT", []string{"--announce", "db1:1@2"},
 			"127.0.0.1:6379", "127.0.0.1:16379", "127.0.0.1:7379", "db1:1@2", "db1:1"},
 		{"any free port", []string{"--addr", "127.0.0.1:0"},
@@ -270,7 +270,10 @@ func TestRefusals(t *testing.T) {
 		{"--addr db1.example:6379 --cluster-secret y", "set --requirepass"},
 		{"--addr localhost:6379", ""},
 		{"--addr [::1]:6379", ""},
-		{"--pprof --http-addr 0.0.0.0:8001", "memory contents"},
+		{"--http-addr 0.0.0.0:8001", "no password for its REST door"},
+		{"--http-addr 0.0.0.0:8001 --requirepass x", ""},
+		{"--http-addr 0.0.0.0:8001 --protected-mode no", ""},
+		{"--pprof --http-addr 0.0.0.0:8001 --requirepass x", "memory contents"},
 		{"--pprof --http-addr 0.0.0.0:8001 --protected-mode no", ""},
 		// cluster
 		{"--cluster " + threeNodes, "--cluster needs --id, which of the members this node is: n1, n2, n3"},
@@ -338,7 +341,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestAllThatIsWrongIsReportedAtOnce(t *testing.T) {
-	_, err := loadConfig(strings.Fields("--addr 0.0.0.0:6379 --heartbeat 1s --command-timeout 20ms"), nil)
+	_, err := loadConfig(strings.Fields("--addr 10.0.0.1:6379 --heartbeat 1s --command-timeout 20ms"), nil)
 	if n := len(strings.Split(err.Error(), "\n")); n != 4 {
 		t.Errorf("%d complaints, want 4 (password, secret, heartbeat, command timeout):\n%v", n, err)
 	}

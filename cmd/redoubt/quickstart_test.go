@@ -15,7 +15,12 @@ import (
 // TestQuickstart runs the console blocks of docs/QUICKSTART.md as they stand and
 // compares what is printed. Only the ports are others, since those of the page
 // may be taken.
-func TestQuickstart(t *testing.T) {
+func TestQuickstart(t *testing.T) { runPage(t, "../../docs/QUICKSTART.md") }
+
+// TestHTTPPage does the same with docs/HTTP.md.
+func TestHTTPPage(t *testing.T) { runPage(t, "../../docs/HTTP.md") }
+
+func runPage(t *testing.T, name string) {
 	for _, tool := range []string{"bash", "redis-cli", "curl"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("needs %s", tool)
@@ -25,7 +30,7 @@ func TestQuickstart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, err := os.ReadFile("../../docs/QUICKSTART.md")
+	page, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,10 +104,11 @@ trap 'builtin kill -9 $(jobs -p) 2>/dev/null; wait' EXIT
 
 func runConsole(t *testing.T, steps []consoleStep, base int, dir, programDir string) {
 	ports := regexp.MustCompile(`\b([78])00([123$])`)
+	alone := strings.NewReplacer(":7379/", fmt.Sprintf(":%d/", base+httpPortOffset)) // HTTP of a node without options
 	var script strings.Builder
 	script.WriteString(prelude)
 	for i, s := range steps {
-		command := ports.ReplaceAllStringFunc(s.command, func(m string) string {
+		command := ports.ReplaceAllStringFunc(alone.Replace(s.command), func(m string) string {
 			from := base / 10
 			if m[0] == '8' {
 				from += 100

@@ -17,6 +17,7 @@ import (
 	"redoubt/raft/replica"
 	"redoubt/resp/server"
 	"redoubt/wal"
+	"redoubt/web"
 )
 
 // runServe runs a node until ctx ends or the node stops by itself.
@@ -66,10 +67,13 @@ func serve(ctx context.Context, c *Config, log *slog.Logger, stdout io.Writer) e
 	failed := make(chan error, 2)
 	go func() { failed <- p.server.Serve(p.clients) }()
 	if p.http != nil {
-		endpoints := metrics.NewServer(p.endpoints(), log)
-		defer endpoints.Close()
+		port := web.New(p.webConfig())
+		defer port.Close()
+		watching, stop := context.WithCancel(context.WithoutCancel(ctx)) // to the end of the shutdown
+		defer stop()
+		go port.Run(watching)
 		go func() {
-			if err := endpoints.Serve(p.http); !errors.Is(err, http.ErrServerClosed) {
+			if err := port.Serve(p.http); !errors.Is(err, http.ErrServerClosed) {
 				failed <- err
 			}
 		}()
@@ -142,7 +146,7 @@ func (p *process) greet(w io.Writer, created bool) {
 	fmt.Fprintf(w, "  data       %s (%s)\n", c.DataDir, how)
 	fmt.Fprintf(w, "  clients    %s   try: redis-cli -h %s -p %s set a 1\n", p.clients.Addr(), host, port)
 	if p.http != nil {
-		fmt.Fprintf(w, "  metrics    http://%s/metrics   /readyz   /status\n", reachable(p.http.Addr().String()))
+		fmt.Fprintf(w, "  console    http://%s/   metrics: /metrics   health: /readyz\n", reachable(p.http.Addr().String()))
 	}
 	if n := len(s.Config.Members); n > 1 {
 		fmt.Fprintf(w, "  cluster    %d members; a write is answered when it is on the disks of %d\n", n, n/2+1)

@@ -1,26 +1,34 @@
 package main
 
 import (
+	"net"
 	"runtime"
 	"time"
 
 	"redoubt/metrics"
 	"redoubt/raft"
 	"redoubt/raft/replica"
+	"redoubt/web"
 )
 
-// endpoints is what the HTTP port shows.
-func (p *process) endpoints() metrics.Endpoints {
-	return metrics.Endpoints{Gatherer: p.reg, Ready: p.ready, Status: p.status, Pprof: p.config.Pprof}
+// webConfig joins the settings of this process with the HTTP port's.
+func (p *process) webConfig() web.Config {
+	c := p.config
+	hosts := []string{}
+	for _, addr := range []string{c.HTTPAddr, c.Announce} {
+		host, _, _ := net.SplitHostPort(addr)
+		hosts = append(hosts, host)
+	}
+	return web.Config{
+		Node: p.node, Server: p.server, Gatherer: p.reg, Ready: p.ready, Log: p.log,
+		Token: c.HTTPToken, Hosts: hosts, Warnings: c.warnings(), Pprof: c.Pprof,
+	}
 }
 
 // ready lists the conditions under which this node serves.
 func (p *process) ready() []metrics.Check {
 	return append(p.server.Checks(), metrics.Check{Name: "running", OK: p.node.Err() == nil})
 }
-
-// status is the page of /status.
-func (p *process) status() any { return p.server.StatusPage() }
 
 // role is the node's role as the metrics name it.
 func role(s *replica.Status) string {

@@ -1,0 +1,132 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"redoubt/raft"
+)
+
+const (
+	// actionTimeout bounds an action; a snapshot of a large keyspace goes on by
+	// itself after it.
+	actionTimeout = 30 * time.Second
+	// maxActionBytes bounds the body of an action.
+	maxActionBytes = 4 << 10
+)
+
+// actionBody says what to act on; all of it may be left out.
+type actionBody struct {
+	To   raft.NodeID `json:"to"`   // transfer: who shall lead, "" = who is most up to date
+	Node raft.NodeID `json:"node"` // snapshot: on which node, "" = this one
+}
+
+// actions says what it takes to act, for the console.
+func (s *Server) actions() string {
+	switch {
+	case s.config.Token != "":
+		return "token"
+	case !s.loopback.Load():
+		return "off"
+	case s.config.Server.Settings().RequirePass != "":
+		return "password"
+	}
+	return "open"
+}
+
+// serveAction is POST /v1/actions/{action}.
+func (s *Server) serveAction(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("action")
+	acts := map[string]func(context.Context, actionBody) *problem{"transfer": s.transfer, "snapshot": s.snapshot}
+	act, ok := acts[name]
+	if !ok {
+		(&problem{status: http.StatusNotFound, Code: "NOTFOUND", Message: "there is no action " + name}).write(w, r)
+		return
+	}
+	if p := s.admitAction(r, name); p != nil {
+		p.write(w, r)
+		return
+	}
+	var body actionBody
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxActionBytes))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&body); err != nil && !errors.Is(err, io.EOF) {
+		badRequest("the body: %v", err).write(w, r)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), actionTimeout)
+	defer cancel()
+	s.config.Log.Info("action asked for over HTTP", "event", "action", "action", name, "to", body.To, "on", body.Node, "client", r.RemoteAddr)
+	if p := act(ctx, body); p != nil {
+		p.write(w, r)
+		return
+	}
+	page := s.cluster.look(r.Context(), true)
+	page.Actions = s.actions()
+	writeJSON(w, http.StatusOK, page)
+}
+
+// transfer moves the leadership, wherever it is.
+func (s *Server) transfer(ctx context.Context, body actionBody) *problem {
+	recent := s.config.Node.Recent()
+	if body.To != "" && !isVoter(recent.Config, body.To) {
+		return badRequest("%s is no voter", body.To)
+	}
+	switch recent.Leader {
+	case "":
+		return &problem{status: http.StatusServiceUnavailable, Code: "CLUSTERDOWN", Message: "no leader is known"}
+	case recent.ID:
+		return failed(s.config.Node.Transfer(ctx, body.To))
+	case body.To:
+		return nil
+	}
+	return s.relay(recent.Config, recent.Leader, "REDOUBT", "TRANSFER", string(body.To))
+}
+
+// snapshot makes one and waits for it.
+func (s *Server) snapshot(ctx context.Context, body actionBody) *problem {
+	recent := s.config.Node.Recent()
+	if body.Node == "" || body.Node == recent.ID {
+		return failed(s.config.Node.TakeSnapshot(ctx))
+	}
+	return s.relay(recent.Config, body.Node, "SAVE")
+}
+
+// relay has another member run a command.
+func (s *Server) relay(members raft.Configuration, id raft.NodeID, args ...string) *problem {
+	for _, m := range members.Members {
+		if m.ID != id {
+			continue
+		}
+		client, err := dial(m.Addr, s.config.Server.Settings().RequirePass, askTimeout)
+		if err != nil {
+			return failed(err)
+		}
+		defer client.Close()
+		client.SetTimeout(actionTimeout)
+		_, err = call(client, args...)
+		return failed(err)
+	}
+	return badRequest("%s is no member", id)
+}
+
+func isVoter(c raft.Configuration, id raft.NodeID) bool {
+	for _, m := range c.Members {
+		if m.ID == id {
+			return m.Role == raft.Voter
+		}
+	}
+	return false
+}
+
+// failed says that an action has not come to its end; it may still.
+func failed(err error) *problem {
+	if err == nil {
+		return nil
+	}
+	return &problem{status: http.StatusBadGateway, Code: "FAILED", Message: err.Error(), Executed: executedUnknown}
+}

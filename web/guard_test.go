@@ -1,0 +1,99 @@
+package web
+
+import (
+	"testing"
+
+	"redoubt/resp"
+	"redoubt/resp/server"
+)
+
+func errorReply(s string) resp.ErrorReply { return resp.ErrorReply(s) }
+
+func TestPassword(t *testing.T) {
+	p := start(t, options{values: func(v *server.Values) { v.RequirePass = "geheim" }})
+	p.run([]step{
+		{request: "PUT /v1/keys/a x", code: 401, want: `{"code":"NOAUTH","message":"a password is needed","executed":"no"}` + "\n",
+			answers: []string{`WWW-Authenticate: Bearer realm="redoubt"`}},
+		{request: "GET /v1/keys/a", headers: []string{"Authorization: Bearer wrong"}, code: 401, want: "~the password is wrong"},
+		{request: "GET /v1/keys/a", headers: []string{"Authorization: Bearer "}, code: 401, want: "~the password is wrong"},
+		{request: "PUT /v1/keys/a x", headers: []string{"Authorization: Bearer geheim"}, code: 201},
+		{request: "GET /v1/keys/a", headers: []string{"Authorization: Basic ZGVmYXVsdDpnZWhlaW0="}, code: 200, want: "x"},  // default:geheim
+		{request: "GET /v1/keys/a", headers: []string{"Authorization: Basic OmdlaGVpbQ=="}, code: 200, want: "x"},          // :geheim
+		{request: "GET /v1/keys/a", headers: []string{"Authorization: Basic cm9vdDpnZWhlaW0="}, code: 401, want: "~wrong"}, // root:geheim
+		{request: "GET /healthz", code: 200, want: "ok\n"},
+	})
+}
+
+// Without a password keys are for this machine, even if the port is open.
+func TestProtectedMode(t *testing.T) {
+	p := start(t, options{})
+	p.loopback.Store(false)
+	p.run([]step{
+		{request: "GET /v1/keys/a", headers: []string{"Remote: 10.0.0.9:1"}, code: 403, want: "~protected mode"},
+		{request: "GET /v1/keys/a", code: 404, want: "~NOTFOUND"},
+		{request: "GET /healthz", headers: []string{"Remote: 10.0.0.9:1", "Host: n1.example"}, code: 200, want: "ok\n"},
+		{request: "POST /v1/actions/snapshot", headers: []string{"Redoubt-Action: snapshot"}, code: 403, want: "~actions are off"},
+	})
+}
+
+// A page in a browser of this machine must not get what a program on it gets.
+func TestForeignPages(t *testing.T) {
+	p := start(t, options{config: func(c *Config) { c.Hosts = []string{"db1.example"} }})
+	const rebound = "Host: evil.example:7379"
+	act := "Redoubt-Action: snapshot"
+	p.run([]step{
+		// a name that was pointed here
+		{request: "GET /v1/keys/a", headers: []string{rebound}, code: 421, want: "~WRONGHOST"},
+		{request: "PUT /v1/keys/a x", headers: []string{rebound, "Origin: http://evil.example:7379", "Sec-Fetch-Site: same-origin"}, code: 421, want: "~WRONGHOST"},
+		{request: "POST /v1/actions/snapshot", headers: []string{rebound, act}, code: 421, want: "~WRONGHOST"},
+		{request: "GET /status", headers: []string{rebound}, code: 421, want: "~WRONGHOST"},
+		{request: "GET /events", headers: []string{rebound}, code: 421, want: "~WRONGHOST"},
+		{request: "GET /", headers: []string{rebound}, code: 421, want: "~WRONGHOST"},
+		// names that are ours
+		{request: "GET /v1/keys/a", headers: []string{"Host: localhost:7379"}, code: 404, want: "~NOTFOUND"},
+		{request: "GET /v1/keys/a", headers: []string{"Host: [::1]:7379"}, code: 404, want: "~NOTFOUND"},
+		{request: "GET /v1/keys/a", headers: []string{"Host: [::1]"}, code: 404, want: "~NOTFOUND"},
+		{request: "GET /v1/keys/a", headers: []string{"Host: 10.1.2.3"}, code: 404, want: "~NOTFOUND"},
+		{request: "GET /v1/keys/a", headers: []string{"Host: DB1.example:1"}, code: 404, want: "~NOTFOUND"},
+		// another origin
+		{request: "PUT /v1/keys/a x", headers: []string{"Origin: http://evil.example"}, code: 403, want: "~another origin"},
+		{request: "PUT /v1/keys/a x", headers: []string{"Origin: null"}, code: 403, want: "~another origin"},
+		{request: "DELETE /v1/keys/a", headers: []string{"Sec-Fetch-Site: cross-site"}, code: 403, want: "~another origin"},
+		{request: "DELETE /v1/keys/a", headers: []string{"Sec-Fetch-Site: same-site"}, code: 403, want: "~another origin"},
+		{request: "POST /v1/actions/snapshot", headers: []string{act, "Origin: http://127.0.0.1:9999"}, code: 403, want: "~another origin"},
+		{request: "POST /v1/actions/snapshot", code: 403, want: "~has to repeat the name"},
+		{request: "POST /v1/actions/snapshot", headers: []string{"Redoubt-Action: transfer"}, code: 403, want: "~has to repeat the name"},
+		{request: "OPTIONS /v1/keys/a", headers: []string{"Origin: http://evil.example", "Access-Control-Request-Method: PUT"}, code: 405, want: "~BADMETHOD",
+			answers: []string{"Access-Control-Allow-Origin: "}},
+		// our own page
+		{request: "PUT /v1/keys/a x", headers: []string{"Origin: http://127.0.0.1:7379", "Sec-Fetch-Site: same-origin"}, code: 201},
+		{request: "POST /v1/actions/snapshot", headers: []string{act, "Origin: http://127.0.0.1:7379"}, code: 200, want: `~"snapshot_index"`},
+	})
+}
+
+func TestActionToken(t *testing.T) {
+	p := start(t, options{config: func(c *Config) { c.Token = "t0ken" }})
+	p.loopback.Store(false)
+	act := "Redoubt-Action: snapshot"
+	p.run([]step{
+		{request: "POST /v1/actions/snapshot", headers: []string{act}, code: 401, want: "~token of --http-token"},
+		{request: "POST /v1/actions/snapshot", headers: []string{act, "Authorization: Bearer wrong"}, code: 401, want: "~token"},
+		{request: "POST /v1/actions/snapshot", headers: []string{act, "Authorization: Bearer t0ken"}, code: 200, want: `~"snapshot_index"`},
+		{request: "POST /v1/actions/snapshot {}", headers: []string{act, "Authorization: Bearer t0ken"}, code: 200, want: `~"snapshot_index"`},
+		{request: `POST /v1/actions/snapshot {"nodes":"n1"}`, headers: []string{act, "Authorization: Bearer t0ken"}, code: 400, want: "~unknown field"},
+		{request: `POST /v1/actions/snapshot {"node":"n7"}`, headers: []string{act, "Authorization: Bearer t0ken"}, code: 400, want: "~n7 is no member"},
+		{request: `POST /v1/actions/transfer {"to":"n7"}`, headers: []string{"Redoubt-Action: transfer", "Authorization: Bearer t0ken"}, code: 400, want: "~n7 is no voter"},
+		{request: "POST /v1/actions/restart", headers: []string{act}, code: 404, want: "~no action restart"},
+		{request: "GET /v1/actions/snapshot", headers: []string{act}, code: 405, want: "~Method Not Allowed"},
+	})
+}
+
+// On loopback without a token, the password of the clients is the key to actions.
+func TestActionPassword(t *testing.T) {
+	p := start(t, options{values: func(v *server.Values) { v.RequirePass = "geheim" }})
+	act := "Redoubt-Action: snapshot"
+	p.run([]step{
+		{request: "POST /v1/actions/snapshot", headers: []string{act}, code: 401, want: "~a password is needed"},
+		{request: "POST /v1/actions/snapshot", headers: []string{act, "Authorization: Bearer geheim"}, code: 200, want: `~"actions": "password"`},
+	})
+}
