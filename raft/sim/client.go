@@ -2,14 +2,8 @@ package sim
 
 import (
 	"bytes"
-	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strconv"
-	"strings"
-
-	"redoubt/fsm"
-	"redoubt/raft/replica"
 )
 
 // client is a user of the cluster: it keeps one connection, sends pipelines of
@@ -25,6 +19,7 @@ type client struct {
 
 	waiting []*operation // sent, not answered
 	ran     []execution  // by the connection, in order, and not seen in a reply yet
+	conn    connection
 	replies []byte
 	last    [2]int64 // when the newest bytes arrive: there, back
 	done    bool
@@ -80,7 +75,7 @@ func (c *client) connect() {
 			return
 		}
 		c.number++
-		c.replies, c.ran = nil, nil
+		c.replies, c.ran, c.conn = nil, nil, connection{}
 		c.work.connected()
 		c.s = n.open(c, c.number)
 		c.send()
@@ -195,74 +190,6 @@ func (c *client) receive(b []byte) {
 		c.w.fail("one reply per command", "client %d got %q, which it has not asked for", c.index, c.replies)
 	}
 	c.again()
-}
-
-func isNullArray(reply []byte) bool { return string(reply) == "*-1\r\n" || string(reply) == "_\r\n" }
-
-// execution is a command that a connection has had executed.
-type execution struct {
-	args     [][]byte // nil: EXEC
-	reply    []byte
-	sessions bool // the session puts replies of its own in between, if it is an array
-}
-
-// gives says whether a client can have got this reply to it.
-func (e *execution) gives(reply []byte) bool {
-	if e.sessions && e.reply[0] == '*' && !isNullArray(e.reply) {
-		return reply[0] == '*' && !isNullArray(reply)
-	}
-	return bytes.Equal(e.reply, reply)
-}
-
-// executed notes what the connection had executed: a client has to get exactly
-// these replies, in this order, to these commands.
-func (c *client) executed(s *session, b *replica.Batch) {
-	if s.number != c.number {
-		return
-	}
-	rest := b.Reply
-	for i := range b.Commands {
-		cmd := &b.Commands[i]
-		n := replyLen(rest)
-		if cmd.Literal == nil && !(cmd.Spec != nil && cmd.Spec.Name == "watch") {
-			e := execution{reply: bytes.Clone(rest[:n])}
-			if cmd.Exec != nil && slices.ContainsFunc(cmd.Exec.Commands, func(q fsm.Command) bool { return q.Literal != nil }) {
-				n = len(rest) // such a transaction is alone, and its array lacks some elements
-				e.sessions, e.reply = true, bytes.Clone(rest)
-			} else if cmd.Exec == nil {
-				for _, a := range cmd.Args {
-					e.args = append(e.args, bytes.Clone(a))
-				}
-			}
-			c.ran = append(c.ran, e)
-		}
-		rest = rest[n:]
-	}
-}
-
-// compare checks a reply that has come against what was executed.
-func (c *client) compare(op *operation) {
-	switch name := strings.ToUpper(string(op.args[0])); name {
-	case "MULTI", "WATCH", "HELLO", "SELECT", "PING", "ECHO", "UNWATCH", "DISCARD":
-		return
-	case "EXEC":
-		// The session itself aborts a transaction that was queued with an error
-		// or whose WATCH was not answered.
-		executed := len(c.ran) > 0 && c.ran[0].args == nil && c.ran[0].gives(op.reply)
-		if !executed && (isNullArray(op.reply) || bytes.HasPrefix(op.reply, []byte("-EXECABORT"))) {
-			return
-		}
-	default:
-		if bytes.Equal(op.reply, []byte("+QUEUED\r\n")) {
-			return
-		}
-	}
-	if len(c.ran) == 0 || !slices.EqualFunc(c.ran[0].args, op.args, bytes.Equal) && c.ran[0].args != nil ||
-		!c.ran[0].gives(op.reply) {
-		c.w.fail("replies in order", "client %d gets %.100q to %.100q; executed was %.200q", c.index, op.reply, bytes.Join(op.args, []byte(" ")), fmt.Sprint(c.ran))
-		return
-	}
-	c.ran = c.ran[1:]
 }
 
 func (c *client) settle(op *operation, o outcome) {

@@ -25,6 +25,8 @@
 //	state machine safety  all replicas apply the same entries with the same
 //	                      outcome, and that of package model
 //	linearizable          every answer fits one order that respects time
+//	session               what is executed fits what the client has said: its
+//	                      database, its transaction, its watches
 //	honest outcomes       refused is never executed, nothing is executed twice
 //	liveness              after healing there is a leader, and all become equal
 //

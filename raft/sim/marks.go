@@ -125,6 +125,10 @@ const (
 	MarkExecDone
 	MarkExecAborted
 	MarkExecAbortedAcrossLeaders
+	MarkExecRefused
+	MarkExecBrokenWatch
+	MarkExecSelects
+	MarkTransactionInPieces
 	MarkLongPipeline
 	MarkHungUpWithReplies
 	MarkKeyFellDue
@@ -233,6 +237,10 @@ var markNames = [markCount]string{
 	MarkExecDone:                    "EXEC runs with a watch",
 	MarkExecAborted:                 "EXEC is aborted by a watch",
 	MarkExecAbortedAcrossLeaders:    "EXEC is aborted by a watch of an earlier term",
+	MarkExecRefused:                 "EXEC is refused because a command was not queued",
+	MarkExecBrokenWatch:             "EXEC is aborted because a WATCH had failed",
+	MarkExecSelects:                 "a transaction selects another database",
+	MarkTransactionInPieces:         "a transaction comes in several pipelines",
 	MarkLongPipeline:                "a batch of 20 commands or more is answered",
 	MarkHungUpWithReplies:           "a connection breaks while replies are due",
 	MarkKeyFellDue:                  "a key falls due",

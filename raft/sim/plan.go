@@ -14,9 +14,12 @@ type Plan struct {
 	Nodes      int
 	DurationMs int64 // then everything is healed
 	Registers  bool  // clients use registers only, and porcupine judges
-	Clients    []ClientPlan
-	Knobs      Knobs
-	Faults     []Fault
+	// Of the other clients: pipelines come in pieces, so that transactions are
+	// spread over several; sessions are led astray (workload_everything.go).
+	Pieces, OddSessions bool `json:",omitempty"`
+	Clients             []ClientPlan
+	Knobs               Knobs
+	Faults              []Fault
 }
 
 // ClientPlan is one client.
@@ -79,6 +82,7 @@ func NewPlan(seed uint64) *Plan {
 	for i := range clients {
 		p.Clients = append(p.Clients, ClientPlan{Index: i, Operations: operations / clients, Pipeline: pick(rng, 1, 1, 2, 3)})
 	}
+	p.Pieces, p.OddSessions = rng.IntN(2) == 0, rng.IntN(2) == 0
 	p.Faults = newFaults(rng, p)
 	if rng.IntN(40) == 0 {
 		p.hunt(rng)

@@ -3,8 +3,6 @@ package sim
 import (
 	"math/rand/v2"
 	"strconv"
-
-	"redoubt/raft/sim/model"
 )
 
 // workload makes what one client sends: one pipeline at a time.
@@ -57,44 +55,4 @@ func words(s ...string) [][]byte {
 		args[i] = []byte(w)
 	}
 	return args
-}
-
-// everything is a client that uses all commands, databases, transactions and
-// both versions of the protocol, out of one generator for all clients.
-type everything struct {
-	w         *World
-	generator *model.Generator
-	user      int
-	left      int
-	db, proto int // of the connection
-}
-
-func (e *everything) connected() { e.db, e.proto = 0, 2 }
-
-func (e *everything) next(*rand.Rand) [][][]byte {
-	if e.left <= 0 {
-		return nil
-	}
-	var out [][][]byte
-	for _, g := range e.generator.Pipeline(e.user, epochMs+e.w.nowUs/1000) {
-		if g.Proto != e.proto {
-			e.proto = g.Proto
-			out = append(out, words("HELLO", strconv.Itoa(g.Proto)))
-		}
-		if db := g.Commands[0].DB; db != e.db {
-			e.db = db
-			out = append(out, words("SELECT", strconv.Itoa(db)))
-		}
-		if g.Multi {
-			out = append(out, words("MULTI"))
-		}
-		for _, c := range g.Commands {
-			out = append(out, c.Args)
-		}
-		if g.Multi {
-			out = append(out, words("EXEC"))
-		}
-	}
-	e.left -= len(out)
-	return out
 }
