@@ -44,6 +44,12 @@ func start(t testing.TB, edit func(v *Values)) *instance {
 // startCluster runs n nodes and waits for a leader that all know.
 func startCluster(t testing.TB, n int, edit func(v *Values)) []*instance {
 	t.Helper()
+	return startNodes(t, n, edit, func(*replica.Config) {})
+}
+
+// startNodes is startCluster with changes to what is below the servers.
+func startNodes(t testing.TB, n int, edit func(v *Values), node func(c *replica.Config)) []*instance {
+	t.Helper()
 	var config raft.Configuration
 	clients, peers := make([]net.Listener, n), make([]net.Listener, n)
 	for i := range n {
@@ -57,7 +63,7 @@ func startCluster(t testing.TB, n int, edit func(v *Values)) []*instance {
 	for i := range n {
 		list[i] = startInstance(t, wal.Identity{
 			ClusterID: strings.Repeat("0", 32), NodeID: config.Members[i].ID, Incarnation: uint64(i + 1), Bootstrap: config,
-		}, clients[i], peers[i], edit)
+		}, clients[i], peers[i], edit, node)
 	}
 	for _, in := range list {
 		in.awaitLeader(t)
@@ -74,7 +80,7 @@ func listen(t testing.TB) net.Listener {
 	return l
 }
 
-func startInstance(t testing.TB, id wal.Identity, clients, peers net.Listener, edit func(v *Values)) *instance {
+func startInstance(t testing.TB, id wal.Identity, clients, peers net.Listener, edit func(v *Values), below func(c *replica.Config)) *instance {
 	t.Helper()
 	dir := wal.Dir{Path: t.TempDir(), FS: wal.OS()}
 	if err := dir.CreateIdentity(id); err != nil {
@@ -90,12 +96,14 @@ func startInstance(t testing.TB, id wal.Identity, clients, peers net.Listener, e
 	}
 	m := metrics.New(in.registry)
 	log := slog.New(slog.NewTextHandler(in.log, nil))
-	node, err := replica.Open(replica.Config{
+	c := replica.Config{
 		DataDir: dir, Identity: id, Version: "test", Seed: id.Incarnation, PeerListener: peers,
 		Tick: 10 * time.Millisecond, ElectionTicks: 15, HeartbeatTicks: 3,
 		CommandTimeout: testTimeout, SnapshotBytes: 64 << 20,
 		Store: fsm.Config{Databases: v.Databases}, Metrics: m, Log: slog.New(slog.DiscardHandler),
-	})
+	}
+	below(&c)
+	node, err := replica.Open(c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -234,6 +234,31 @@ func TestTransactionsAreBounded(t *testing.T) {
 	w.want(t, "EXEC", "*-1\r\n")
 }
 
+// A queued command does not keep the pipeline that it came in: a transaction
+// would take memory beyond its limit.
+func TestTransactionKeepsOnlyItsCommands(t *testing.T) {
+	in := start(t, nil)
+	w := dial(t, "tcp", in.addr)
+	w.want(t, "MULTI", "+OK\r\n")
+	before := heapBytes()
+	// WATCH is refused here and is no part of the transaction.
+	pipeline := strings.Repeat("WATCH "+strings.Repeat("x", 8<<10)+"\r\nSET k v\r\n", 64)
+	for range 64 {
+		w.send(t, pipeline)
+		for range 64 {
+			if got := w.reply(t); !strings.HasPrefix(got, "-ERR WATCH inside MULTI") {
+				t.Fatalf("WATCH replied %.80q", got)
+			}
+			if got := w.reply(t); got != "+QUEUED\r\n" {
+				t.Fatalf("SET replied %.80q", got)
+			}
+		}
+	}
+	if grown := int64(heapBytes()) - int64(before); grown > 16<<20 {
+		t.Errorf("4096 commands of a few bytes keep %d", grown)
+	}
+}
+
 // A transaction that is longer than a batch goes alone, in its place.
 func TestLongTransaction(t *testing.T) {
 	in := start(t, nil)

@@ -1,0 +1,31 @@
+package server
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"redoubt/raft/replica"
+)
+
+// A WATCH that was answered with an error watches nothing, so the next EXEC must
+// not run: its client may have gone on without looking at the answer.
+func TestExecAfterARefusedWatch(t *testing.T) {
+	in := startNodes(t, 1, nil, func(c *replica.Config) { c.MinFreeBytes = 1 << 62 })[0] // no disk has that
+	w := dial(t, "tcp", in.addr)
+	// One batch: the write is refused, and the WATCH with it, once the node has
+	// looked at its disk.
+	deadline := time.Now().Add(testTimeout)
+	for !strings.HasPrefix(w.do(t, "WATCH k", "SET k 1"), "-MISCONF") {
+		if time.Now().After(deadline) {
+			t.Fatal("writes are not refused")
+		}
+		w.want(t, "UNWATCH", "+OK\r\n")
+	}
+	if got := w.do(t, "MULTI", "DBSIZE", "EXEC"); got != "+OK\r\n+QUEUED\r\n*-1\r\n" {
+		t.Errorf("EXEC behind a WATCH that was refused: %q", got)
+	}
+	if got := w.do(t, "MULTI", "ECHO x", "EXEC"); got != "+OK\r\n+QUEUED\r\n*1\r\n$1\r\nx\r\n" {
+		t.Errorf("the EXEC after that: %q", got)
+	}
+}
