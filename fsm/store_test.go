@@ -369,6 +369,33 @@ func TestOrigin(t *testing.T) {
 	}
 }
 
+// TestRepliesArePartOfTheHash: two states that have become different without an
+// entry, by a bit that has flipped in memory, have the same hash until a command
+// replies differently.
+func TestRepliesArePartOfTheHash(t *testing.T) {
+	incr, set := command(0, "INCR", "k"), command(0, "SET", "other", "1")
+	apply := map[string]func(s *Store, index uint64, c Command){
+		"Apply":      func(s *Store, index uint64, c Command) { s.Apply(index, entryOf(1, 1, c), nil) },
+		"ApplyBatch": func(s *Store, index uint64, c Command) { s.ApplyBatch(index, entryOf(1, 1, c), []Command{c}, nil) },
+	}
+	for name, apply := range apply {
+		a, b := New(Config{}), New(Config{})
+		apply(a, 1, command(0, "SET", "k", "1"))
+		apply(b, 1, command(0, "SET", "k", "5"))
+		b.hash = a.hash
+		if apply(a, 2, set); a.Hash() == b.Hash() {
+			t.Errorf("%s: an entry does not change the hash", name)
+		}
+		if apply(b, 2, set); a.Hash() != b.Hash() {
+			t.Errorf("%s: equal replies to equal entries make different hashes", name)
+		}
+		apply(a, 3, incr)
+		if apply(b, 3, incr); a.Hash() == b.Hash() {
+			t.Errorf("%s: INCR replied 2 and 6, and the hash is the same", name)
+		}
+	}
+}
+
 // TestBrokenInvariantsPanic: what only a bug can bring about stops the node.
 func TestBrokenInvariantsPanic(t *testing.T) {
 	set := command(0, "SET", "k", "v")
