@@ -98,7 +98,8 @@ type seen struct {
 	seq  map[uint64]uint64
 }
 
-// clockStamp is the newest time that this leader put into the log.
+// clockStamp is the time that this leader last put into the log. Its clock may
+// have gone back since the time before: log time, the highest, does not.
 type clockStamp struct {
 	term  uint64
 	ms    int64
@@ -189,15 +190,11 @@ func (m *Machine) propose(b *Batch) {
 // append stamps an entry with the leader's time and seed and puts it into the
 // log.
 func (m *Machine) append(entry []byte) (uint64, error) {
-	_, term := m.Core.Leader()
-	now := m.NowMs
-	if m.stamp.term == term {
-		now = max(now, m.stamp.ms)
-	}
-	fsm.Stamp(entry, now, m.rng.Uint64())
+	fsm.Stamp(entry, m.NowMs, m.rng.Uint64())
 	index, err := m.Core.Propose(entry)
 	if err == nil {
-		m.stamp = clockStamp{term: term, ms: now, index: index}
+		_, term := m.Core.Leader()
+		m.stamp = clockStamp{term: term, ms: m.NowMs, index: index}
 	}
 	return index, err
 }
