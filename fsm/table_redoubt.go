@@ -13,6 +13,12 @@ func redoubtCommand() *Spec {
 				Tips:    []string{"nondeterministic_output", "request_policy:all_nodes", "response_policy:special"},
 				Summary: "Returns what the node knows of itself and of the members, as JSON; /status has the same.",
 			},
+			{
+				Name: "transfer", Arity: -2, Flags: FlagAdmin | FlagLoading | FlagStale | FlagNoMulti,
+				Since: "redoubt 0.1.0", Complexity: "O(1)", Syntax: "[node-id]",
+				Tips:    []string{"request_policy:special", "response_policy:special"},
+				Summary: "Has the leader hand over to a voter, the one most up to date unless it is named, and waits for it.",
+			},
 			helpCommand("redoubt 0.1.0"),
 		},
 	}

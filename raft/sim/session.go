@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"redoubt/metrics"
+	"redoubt/raft"
 	"redoubt/raft/replica"
 	"redoubt/resp/server"
 )
@@ -187,6 +188,9 @@ func (f *frontEnd) MemoryBytes() int64 { return f.current.node.applier.Store().M
 
 // TakeSnapshot implements server.Node. No simulated client asks for one.
 func (f *frontEnd) TakeSnapshot(context.Context) error { return errGone }
+
+// Transfer implements server.Node. No simulated client asks for one.
+func (f *frontEnd) Transfer(context.Context, raft.NodeID) error { return errGone }
 
 // AwaitAcked implements server.Node. No simulated client waits.
 func (f *frontEnd) AwaitAcked(context.Context, uint64, int) int { return 0 }

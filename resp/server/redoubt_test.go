@@ -102,3 +102,33 @@ func TestRedoubtHelp(t *testing.T) {
 		t.Errorf("REDOUBT HELP replied %q", got)
 	}
 }
+
+func TestTransfer(t *testing.T) {
+	cluster := startCluster(t, 3, nil)
+	leader := func() int {
+		for i, in := range cluster {
+			if statusOf(t, in).Role == "leader" {
+				return i
+			}
+		}
+		return -1
+	}
+	old := leader()
+	to := (old + 1) % len(cluster)
+	name := string(statusOf(t, cluster[to]).Node)
+	awaitStatus(t, cluster[old], allUp)
+	for _, tt := range []struct {
+		node        int
+		line, reply string
+	}{
+		{old, "REDOUBT TRANSFER nobody", "-ERR replica: transfer of leadership: "},
+		{to, "REDOUBT TRANSFER", "-ERR this node does not lead; leader "},
+		{old, "REDOUBT TRANSFER a b", "-ERR wrong number of arguments for 'redoubt|transfer' command"},
+		{old, "REDOUBT TRANSFER " + name, "+OK\r\n"},
+	} {
+		if got := dial(t, "tcp", cluster[tt.node].addr).do(t, tt.line); !strings.HasPrefix(got, tt.reply) {
+			t.Fatalf("%s replied %q, want %q…", tt.line, got, tt.reply)
+		}
+	}
+	awaitStatus(t, cluster[to], func(s *StatusPage) bool { return s.Role == "leader" })
+}

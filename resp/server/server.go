@@ -13,6 +13,7 @@ import (
 
 	"redoubt/fsm"
 	"redoubt/metrics"
+	"redoubt/raft"
 	"redoubt/raft/replica"
 	"redoubt/resp"
 )
@@ -24,6 +25,7 @@ type Node interface {
 	Recent() *replica.Status
 	MemoryBytes() int64
 	TakeSnapshot(context.Context) error
+	Transfer(ctx context.Context, to raft.NodeID) error
 	AwaitAcked(ctx context.Context, index uint64, others int) int
 }
 
