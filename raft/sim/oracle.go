@@ -30,6 +30,7 @@ type oracle struct {
 	settled       uint64                   // highest index or read index of anything that was answered
 	history       history
 	firstLeaderUs int64
+	largestBytes  int    // of the entries that were ever written
 	recorded      uint64 // index of the entry that tells whose disks belong to the cluster
 	undisturbed   bool   // nothing goes wrong in this run
 }
@@ -137,6 +138,9 @@ func (o *oracle) turned(n *node, fx *replica.Effects) {
 	leader, term := n.machine.Core.Leader()
 	for i := range fx.Writes {
 		o.written(n, v, &fx.Writes[i], leader == n.id)
+		if leader == n.id {
+			o.took(n, &fx.Writes[i], term)
+		}
 	}
 	if leader != n.id {
 		if v.term != 0 {
@@ -188,6 +192,7 @@ func (o *oracle) written(n *node, v *view, w *raft.Write, leads bool) {
 	for i := range w.Entries {
 		e := &w.Entries[i]
 		o.match(n, entryID{e.Index, e.Term}, v.now.at(e.Index))
+		o.largestBytes = max(o.largestBytes, len(e.Data)+entryOverheadBytes)
 	}
 }
 
@@ -268,6 +273,9 @@ func (o *oracle) committed(n *node, v *view, e *raft.Entry) {
 	}
 	v.handed = e.Index
 	chain := v.now.at(e.Index)
+	if v.durable.at(e.Index) != chain {
+		o.w.fail("applied is durable here", "%s applies entry %d of term %d, its disk has %d entries", n.id, e.Index, e.Term, v.durable.last())
+	}
 	if e.Index <= uint64(len(o.commits)) {
 		if c := o.commits[e.Index-1]; c.chain != chain {
 			o.w.fail("state machine safety", "%s applies entry %d of term %d, committed was one of term %d", n.id, e.Index, e.Term, c.term)
@@ -411,11 +419,8 @@ func (o *oracle) allEqual() {
 func (o *oracle) bounded(n *node) {
 	k := &o.w.plan.Knobs
 	st := n.machine.Core.Status()
-	if st.Uncommitted > k.MaxUncommittedBytes+largestEntryBytes {
-		o.w.fail("bounds", "%s has %d bytes that are not committed, allowed are %d", n.id, st.Uncommitted, k.MaxUncommittedBytes)
-	}
 	for _, p := range st.Peers {
-		if p.InflightBytes > k.MaxInflightBytes+k.MaxAppendBytes+largestEntryBytes {
+		if p.InflightBytes > max(k.MaxInflightBytes, o.largestBytes) { // one entry always goes
 			o.w.fail("bounds", "%s has %d bytes on their way to %s, allowed are %d", n.id, p.InflightBytes, p.ID, k.MaxInflightBytes)
 		}
 	}
@@ -432,8 +437,32 @@ func (o *oracle) bounded(n *node) {
 	}
 }
 
-// largestEntryBytes is what one pipeline of the generator may come to.
-const largestEntryBytes = 4 << 20
+// entryOverheadBytes is what an entry counts besides its data.
+const entryOverheadBytes = 64
+
+// took: a leader takes a command when the tail that is not committed has room
+// for it, or is empty. The tail that it was elected with may be longer.
+func (o *oracle) took(n *node, w *raft.Write, term uint64) {
+	limit, others, commands := o.w.plan.Knobs.MaxUncommittedBytes, 0, false
+	if limit >= 16<<20 { // no run comes near, and looking takes time
+		return
+	}
+	for i := range w.Entries {
+		switch e := &w.Entries[i]; {
+		case e.Term != term:
+		case e.Type == raft.EntryCommand:
+			limit, commands = max(limit, len(e.Data)+entryOverheadBytes), true
+		default:
+			others += len(e.Data) + entryOverheadBytes
+		}
+	}
+	if !commands {
+		return
+	}
+	if st := n.machine.Core.Status(); st.Uncommitted > limit+others {
+		o.w.fail("bounds", "%s has %d bytes that are not committed and takes more, allowed are %d", n.id, st.Uncommitted, limit)
+	}
+}
 
 // calm: with nothing wrong at all, nobody is elected but the first leader.
 func (o *oracle) calm() {
