@@ -48,7 +48,11 @@ var mayImport = map[string][]string{
 	},
 	"raft/sim/model": {},
 	"devcluster":     {},
-	"cmd/redoubt":    {"*"},
+	"chaos":          {"redoubt/devcluster", "redoubt/resp", "redoubt/wal", "github.com/anishathalye/porcupine"},
+	"bench": {
+		"redoubt/resp", "redoubt/devcluster", "github.com/HdrHistogram/hdrhistogram-go", "github.com/redis/go-redis/v9", "golang.org/x/sys/unix",
+	},
+	"cmd/redoubt": {"*"},
 }
 
 // pure packages have no clock, no I/O, no concurrency and no randomness of their

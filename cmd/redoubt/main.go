@@ -32,6 +32,7 @@ func commands() []command {
 		{"serve", "run a node (the default)", runServe},
 		{"config", "check or show the settings of a node without starting it", runConfig},
 		{"dev", "run a whole cluster on this machine, to try things out", runDev},
+		{"bench", "measure this server or Redis, or both side by side", runBench},
 		{"sim", "prove it: run simulated clusters through every kind of fault", runSim},
 		{"version", "print the version", runVersion},
 		{"help", "show help for a subcommand", runHelp},

@@ -1,0 +1,202 @@
+package bench
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Markdown is the report: what was measured where and how, medians, ratios,
+// where redoubt loses, and every single run.
+func (s *Suite) Markdown() string {
+	var b strings.Builder
+	s.writeCircumstances(&b)
+	s.writeSystems(&b)
+	s.writeMedians(&b)
+	s.writeRatios(&b)
+	s.writeLosses(&b)
+	s.writeRounds(&b)
+	return b.String()
+}
+
+func (s *Suite) writeCircumstances(b *strings.Builder) {
+	m := &s.Machine
+	fmt.Fprintf(b, "Made %s.\n", s.Began.Format("2006-01-02"))
+	if s.Note != "" {
+		fmt.Fprintf(b, "**%s**\n", s.Note)
+	}
+	if inMemory(m.FileSystem) {
+		fmt.Fprintf(b, "**The data lay on %s, in memory: fsync cost nothing, and no figure is one of durable writes.**\n", m.FileSystem)
+	}
+	b.WriteString("\n| | |\n|---|---|\n")
+	row := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(b, "| %s | %s |\n", name, value)
+		}
+	}
+	row("Processor", fmt.Sprintf("%s, %d cores, shared by the servers and the load generator", m.CPU, m.Cores))
+	row("Memory", m.Memory)
+	row("System", strings.TrimSpace(m.OS+", kernel "+m.Kernel))
+	row("Disk", fmt.Sprintf("%s; writing and syncing 256 bytes takes %s (median of 100)", m.FileSystem, us(m.SyncUs)))
+	row("Load average before", m.Load)
+	row("Versions", strings.Join(s.Versions, "<br>"))
+}
+
+func (s *Suite) writeSystems(b *strings.Builder) {
+	b.WriteString("\n### Systems\n\nAll run at the same time, on loopback, on the same disk; only one is loaded at a time.\n\n| System | Promise | Started with |\n|---|---|---|\n")
+	for _, sys := range s.Systems {
+		commands := make([]string, len(sys.Commands))
+		for i, c := range sys.Commands {
+			commands[i] = "`" + c + "`"
+		}
+		text := strings.Join(commands, "<br>")
+		if text == "" {
+			text = "as above"
+		}
+		fmt.Fprintf(b, "| %s | %s | %s |\n", sys.Name, sys.Promise, text)
+	}
+	if len(s.Skipped) > 0 {
+		fmt.Fprintf(b, "\nNot installed and not measured: %s.\n", strings.Join(s.Skipped, "; "))
+	}
+	fmt.Fprintf(b, "\n### Workloads\n\n%s keys, stored beforehand; each run measures %v.\n\n| Workload | The same by hand |\n|---|---|\n", number(suiteKeys), s.Each)
+	for _, w := range s.Loads {
+		fmt.Fprintf(b, "| %s | `%s` |\n", w.Name, w.Command)
+	}
+}
+
+// writeMedians writes a table of throughput, one of latency, and bars.
+func (s *Suite) writeMedians(b *strings.Builder) {
+	fmt.Fprintf(b, "\n### Medians of %d rounds\n\nSuccessful requests per second:\n\n", s.rounds())
+	s.writeTable(b, func(w WorkloadReport, sys SystemReport) string {
+		return number(s.median(w.Name, sys.Name, throughput))
+	})
+	b.WriteString("\nLatency, median and 99th percentile:\n\n")
+	s.writeTable(b, func(w WorkloadReport, sys SystemReport) string {
+		return us(s.median(w.Name, sys.Name, p50)) + " / " + us(s.median(w.Name, sys.Name, p99))
+	})
+	b.WriteString("\n```\n")
+	for i, name := range []string{set1, set16, get1, get16} {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		var bars []bar
+		for _, sys := range s.Systems {
+			v := s.median(name, sys.Name, throughput)
+			bars = append(bars, bar{sys.Name, v, number(v) + "/s"})
+		}
+		fmt.Fprintf(b, "%s\n%s", name, barChart(bars))
+	}
+	b.WriteString("```\n")
+}
+
+func (s *Suite) writeTable(b *strings.Builder, cell func(WorkloadReport, SystemReport) string) {
+	b.WriteString("| |")
+	for _, sys := range s.Systems {
+		fmt.Fprintf(b, " %s |", sys.Name)
+	}
+	b.WriteString("\n|---|" + strings.Repeat("---:|", len(s.Systems)) + "\n")
+	for _, w := range s.Loads {
+		fmt.Fprintf(b, "| %s |", w.Name)
+		for _, sys := range s.Systems {
+			fmt.Fprintf(b, " %s |", cell(w, sys))
+		}
+		b.WriteString("\n")
+	}
+}
+
+func (s *Suite) writeRatios(b *strings.Builder) {
+	b.WriteString("\n### Ratios\n\n| Of the medians | Measured | Aim | Met |\n|---|---:|---:|---|\n")
+	for _, a := range aims() {
+		bound := "at least"
+		if a.atMost {
+			bound = "at most"
+		}
+		ratio, ok := a.ratio(s)
+		measured, met := "not measured", ""
+		if ok {
+			measured, met = fmt.Sprintf("%.2f", ratio), "no"
+			if a.met(ratio) {
+				met = "yes"
+			}
+		}
+		fmt.Fprintf(b, "| %s | %s | %s %v | %s |\n", a.what(), measured, bound, a.value, met)
+	}
+}
+
+// writeLosses says in words where Redis is better, and what failed.
+func (s *Suite) writeLosses(b *strings.Builder) {
+	b.WriteString("\n### Where redoubt loses\n\n")
+	lost := false
+	for _, pair := range [][2]string{{redoubtOne, redisOne}, {redoubtThree, redisOne}, {redoubtThree, redisThree}} {
+		for _, w := range s.Loads {
+			// An open loop has the rate that it is given: there latency counts.
+			a := aim{workload: w.Name, figure: throughput, toFigure: throughput, of: pair[0], to: pair[1]}
+			if w.Name == setHalf || w.Name == getHalf {
+				continue
+			}
+			if ratio, ok := a.ratio(s); ok && ratio < 0.995 {
+				lost = true
+				fmt.Fprintf(b, "- %s: %s reaches %.2f of the throughput of %s, %s/s against %s/s.\n", w.Name, pair[0], ratio, pair[1],
+					number(s.median(w.Name, pair[0], throughput)), number(s.median(w.Name, pair[1], throughput)))
+			}
+		}
+	}
+	for _, a := range aims() {
+		if ratio, ok := a.ratio(s); ok && a.atMost && !a.met(ratio) {
+			lost = true
+			fmt.Fprintf(b, "- %s: %.2f, which is above %v.\n", a.what(), ratio, a.value)
+		}
+	}
+	if !lost {
+		b.WriteString("In none of these workloads.\n")
+	}
+	failed, uncertain := int64(0), int64(0)
+	for _, r := range s.Runs {
+		failed, uncertain = failed+r.Failed, uncertain+r.Uncertain
+	}
+	fmt.Fprintf(b, "\nRequests that failed: %s; answered with -UNCERTAIN: %s.\n", number(failed), number(uncertain))
+}
+
+// writeRounds writes every run, with a column for each round.
+func (s *Suite) writeRounds(b *strings.Builder) {
+	rounds := s.rounds()
+	b.WriteString("\n### Every run\n\nRequests per second (p50 / p99 of the latency), round by round:\n\n| Workload | System |")
+	for i := range rounds {
+		fmt.Fprintf(b, " %d |", i+1)
+	}
+	b.WriteString("\n|---|---|" + strings.Repeat("---:|", rounds) + "\n")
+	for _, w := range s.Loads {
+		for _, sys := range s.Systems {
+			fmt.Fprintf(b, "| %s | %s |", w.Name, sys.Name)
+			for _, r := range s.Runs {
+				if r.Workload == w.Name && r.System == sys.Name {
+					fmt.Fprintf(b, " %s (%s / %s) |", number(r.PerSecond), us(r.P50), us(r.P99))
+				}
+			}
+			b.WriteString("\n")
+		}
+	}
+}
+
+func (s *Suite) rounds() (n int) {
+	for _, r := range s.Runs {
+		n = max(n, r.Round)
+	}
+	return n
+}
+
+// Borders of the part of a page that ReplaceReport writes.
+const (
+	reportBegin = "<!-- generated: bench suite -->\n"
+	reportEnd   = "<!-- end -->\n"
+)
+
+// ReplaceReport returns page with what lies between the two comments that mark
+// the place of the report replaced by it.
+func ReplaceReport(page, report string) (string, error) {
+	head, rest, ok := strings.Cut(page, reportBegin)
+	_, tail, ok2 := strings.Cut(rest, reportEnd)
+	if !ok || !ok2 {
+		return "", fmt.Errorf("no place for the report: the page needs the lines %q and %q", strings.TrimSpace(reportBegin), strings.TrimSpace(reportEnd))
+	}
+	return head + reportBegin + "\n" + report + "\n" + reportEnd + tail, nil
+}
