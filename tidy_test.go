@@ -52,6 +52,7 @@ var mayImport = map[string][]string{
 	"bench": {
 		"redoubt/resp", "redoubt/devcluster", "github.com/HdrHistogram/hdrhistogram-go", "github.com/redis/go-redis/v9", "golang.org/x/sys/unix",
 	},
+	"monitor":     {"redoubt/resp", "redoubt/resp/server", "charm.land/bubbletea/v2", "charm.land/lipgloss/v2", "github.com/charmbracelet/x/ansi"},
 	"cmd/redoubt": {"*"},
 }
 

@@ -227,7 +227,7 @@ func parseEnvironment(environ []string) ([]assignment, error) {
 	for _, kv := range environ {
 		key, value, _ := strings.Cut(kv, "=")
 		rest, ok := strings.CutPrefix(key, envPrefix)
-		if !ok || kubernetesVariable.MatchString(kv) {
+		if !ok || key == envPassword || kubernetesVariable.MatchString(kv) {
 			continue
 		}
 		name := strings.ToLower(strings.ReplaceAll(rest, "_", "-"))

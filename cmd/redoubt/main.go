@@ -30,6 +30,9 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "run a node (the default)", runServe},
+		{"watch", "watch a cluster live, in the terminal", runWatch},
+		{"status", "show all members of a cluster", runStatus},
+		{"health", "say whether a node is ready, by exit code", runHealth},
 		{"config", "check or show the settings of a node without starting it", runConfig},
 		{"dev", "run a whole cluster on this machine, to try things out", runDev},
 		{"bench", "measure this server or Redis, or both side by side", runBench},

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -54,7 +55,7 @@ type StatusPage struct {
 	LatencyP50Us int64 `json:"latency_p50_us"`
 	LatencyP99Us int64 `json:"latency_p99_us"`
 
-	Members []MemberStatus `json:"members"`
+	Members []MemberStatus `json:"members,omitempty"`
 }
 
 // MemberStatus is a member as another one sees it.
@@ -118,8 +119,9 @@ func (s *Server) StatusPage() *StatusPage {
 // Checks lists the conditions under which the node serves.
 func (s *Server) Checks() []metrics.Check {
 	st := s.node.Recent()
+	leader := cmp.Or(string(st.Leader), "none known")
 	return []metrics.Check{
-		{Name: "leader", OK: st.Leader != "", Detail: fmt.Sprintf("leader %q in term %d", st.Leader, st.Term)},
+		{Name: "leader", OK: st.Leader != "", Detail: fmt.Sprintf("%s in term %d", leader, st.Term)},
 		{Name: "caught_up", OK: st.Ready, Detail: fmt.Sprintf("applied %d of %d", st.Applied, st.Commit)},
 		{Name: "disk", OK: !st.DiskFull, Detail: fmt.Sprintf("%d bytes free", st.DiskFree)},
 	}

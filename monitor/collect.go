@@ -1,0 +1,258 @@
+package monitor
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"redoubt/resp"
+	"redoubt/resp/server"
+)
+
+// Collector asks the members of one cluster, again and again over the same
+// connections. One goroutine at a time may use it.
+type Collector struct {
+	// Seeds are addresses of members to begin with, at least one.
+	Seeds    []string
+	Password string
+	// Timeout bounds connecting and, once more, the answer of each member.
+	Timeout time.Duration
+
+	clusterID string                // of the first answer
+	members   []server.MemberStatus // as the cluster listed them last
+	seedOf    map[string]string     // id → the seed at which the member answered
+	links     map[string]*resp.Client
+}
+
+// Collect asks all members at once and returns when all have answered or run
+// out of time.
+func (c *Collector) Collect() Snapshot {
+	answers := c.ask(c.targets())
+	if page := leadingPage(answers); page != nil {
+		c.clusterID, c.members = page.ClusterID, page.Members
+		c.learnSeeds(answers)
+		var more []string
+		for _, m := range c.members {
+			if addr := c.addrOf(m); !slices.ContainsFunc(answers, func(a answer) bool { return a.addr == addr }) {
+				more = append(more, addr)
+			}
+		}
+		answers = append(answers, c.ask(more)...)
+	}
+	members := slices.Clone(c.members)
+	for i := range members {
+		members[i].Addr = c.addrOf(members[i])
+	}
+	if len(members) > 0 { // a seed that is no member says nothing about the cluster
+		answers = slices.DeleteFunc(answers, func(a answer) bool {
+			return a.page == nil && !slices.ContainsFunc(members, func(m server.MemberStatus) bool { return m.Addr == a.addr })
+		})
+	}
+	s := assemble(time.Now(), members, answers)
+	s.ClusterID = c.clusterID
+	for _, m := range s.Members {
+		if m.Figures != nil {
+			m.StatusPage.Members = nil // what they said is in the snapshot by now
+		}
+	}
+	return s
+}
+
+// Close closes the connections.
+func (c *Collector) Close() {
+	for _, link := range c.links {
+		_ = link.Close()
+	}
+	c.links = nil
+}
+
+// targets are the addresses to ask first: the members, and the seeds as long as
+// nothing is known or one of them may know more.
+func (c *Collector) targets() []string {
+	var list []string
+	for _, m := range c.members {
+		list = append(list, c.addrOf(m))
+	}
+	for _, seed := range c.Seeds {
+		if !slices.Contains(list, seed) {
+			list = append(list, seed)
+		}
+	}
+	return list
+}
+
+// addrOf is where to find a member: the seed at which it answered, because what
+// the cluster calls it may be out of reach from here, or else its own address.
+func (c *Collector) addrOf(m server.MemberStatus) string {
+	return cmp.Or(c.seedOf[string(m.ID)], m.Addr)
+}
+
+func (c *Collector) learnSeeds(answers []answer) {
+	if c.seedOf == nil {
+		c.seedOf = map[string]string{}
+	}
+	for _, a := range answers {
+		if a.page == nil || !slices.Contains(c.Seeds, a.addr) {
+			continue
+		}
+		for id, addr := range c.seedOf { // another node lives there now
+			if addr == a.addr {
+				delete(c.seedOf, id)
+			}
+		}
+		c.seedOf[string(a.page.Node)] = a.addr
+	}
+}
+
+// leadingPage takes the leader's word, or that of whoever has applied most.
+func leadingPage(answers []answer) *server.StatusPage {
+	s := assemble(time.Time{}, nil, answers)
+	if f := s.leading(); f != nil {
+		return f.StatusPage
+	}
+	return nil
+}
+
+// ask asks several addresses at once.
+func (c *Collector) ask(addrs []string) []answer {
+	answers := make([]answer, len(addrs))
+	links := make([]*resp.Client, len(addrs))
+	var wg sync.WaitGroup
+	for i, addr := range addrs {
+		links[i] = c.links[addr]
+		wg.Go(func() {
+			page, link, err := c.askOne(addr, links[i])
+			answers[i], links[i] = answer{addr, time.Now(), page, err}, link
+		})
+	}
+	wg.Wait()
+	if c.links == nil {
+		c.links = map[string]*resp.Client{}
+	}
+	for i, addr := range addrs {
+		delete(c.links, addr)
+		if links[i] != nil {
+			c.links[addr] = links[i]
+		}
+		if page := answers[i].page; page != nil && c.clusterID != "" && page.ClusterID != c.clusterID {
+			answers[i].page, answers[i].err = nil, fmt.Errorf("node %s of another cluster answers there", page.Node)
+		}
+	}
+	return answers
+}
+
+// askOne uses the link and returns it when it is still of use. A link that has
+// broken since it was used last is replaced once: the member may have been
+// restarted.
+func (c *Collector) askOne(addr string, link *resp.Client) (*server.StatusPage, *resp.Client, error) {
+	if link != nil {
+		page, err := status(link)
+		if err == nil {
+			return page, link, nil
+		}
+		_ = link.Close()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil, nil, inWords(err)
+		}
+	}
+	link, err := connect(addr, c.Password, c.Timeout)
+	if err != nil {
+		return nil, nil, inWords(err)
+	}
+	page, err := status(link)
+	if err != nil {
+		_ = link.Close()
+		return nil, nil, inWords(err)
+	}
+	return page, link, nil
+}
+
+// Ask asks one node about itself.
+func Ask(addr, password string, timeout time.Duration) (*server.StatusPage, error) {
+	link, err := connect(addr, password, timeout)
+	if err != nil {
+		return nil, inWords(err)
+	}
+	defer link.Close()
+	page, err := status(link)
+	return page, inWords(err)
+}
+
+func connect(addr, password string, timeout time.Duration) (*resp.Client, error) {
+	link, err := resp.Dial(addr, timeout)
+	if err != nil || password == "" {
+		return link, err
+	}
+	v, err := link.Do("AUTH", password)
+	if err == nil {
+		err = v.Err()
+	}
+	// Without a password on the server's side ours is one too many, no obstacle.
+	if err != nil && err.Error() != resp.ErrAuthNotConfigured {
+		_ = link.Close()
+		return nil, err
+	}
+	return link, nil
+}
+
+func status(link *resp.Client) (*server.StatusPage, error) {
+	v, err := link.Do("REDOUBT", "STATUS")
+	if err != nil {
+		return nil, err
+	}
+	if err := v.Err(); err != nil {
+		return nil, err
+	}
+	page := &server.StatusPage{}
+	if err := json.Unmarshal([]byte(v.Str), page); err != nil || !sane(page) {
+		return nil, fmt.Errorf("no status page in the reply: %.80q", v.Str)
+	}
+	return page, nil
+}
+
+// sane refuses what could not be a page, or could play with the terminal.
+func sane(page *server.StatusPage) bool {
+	texts := append([]string{string(page.Node), page.Role, string(page.Leader), page.Version, page.ClusterID}, page.NotReady...)
+	for _, m := range page.Members {
+		texts = append(texts, string(m.ID), m.Addr)
+	}
+	return page.Node != "" && !slices.ContainsFunc(texts, func(s string) bool { return !printable(s) })
+}
+
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+// inWords shortens what the network and servers say to what a row of a table
+// has room for.
+func inWords(err error) error {
+	var op *net.OpError
+	var syscallErr *os.SyscallError
+	switch {
+	case err == nil:
+		return nil
+	case strings.HasPrefix(err.Error(), "NOAUTH"):
+		return errors.New("it wants a password: set REDOUBT_PASSWORD or give --password")
+	case strings.HasPrefix(err.Error(), "WRONGPASS"):
+		return errors.New("the password is wrong")
+	case strings.Contains(err.Error(), "unknown command"):
+		return errors.New("it is not a redoubt, or one without REDOUBT STATUS")
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &op) && op.Timeout():
+		return errors.New("timed out")
+	case errors.As(err, &syscallErr):
+		return syscallErr.Err
+	case op != nil && op.Op == "dial":
+		return op.Err
+	case !printable(err.Error()):
+		return fmt.Errorf("%q", err.Error())
+	}
+	return err
+}
