@@ -5,10 +5,11 @@ STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 30s
 SEED        ?= 1
 SEEDS       ?= 10000
+ROUNDS      ?= 20
 GOTESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run start-3 start-5 build test lint race short sim mutants fuzz compat faults docs clean
+.PHONY: help run start-3 start-5 build test lint race short sim chaos mutants fuzz compat faults docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## */\1\t/' | expand -t 12
@@ -40,6 +41,9 @@ short: ## the tests without the race detector and without the long ones
 
 sim: ## run 10,000 simulated clusters through every kind of fault (SEED, SEEDS)
 	$(GO) run ./cmd/redoubt sim --seed $(SEED) --seeds $(SEEDS) --require-marks
+
+chaos: ## break a cluster of real processes for ROUNDS (20) and judge it; CHAOSFLAGS='--seed 7' for more settings
+	$(GO) run ./cmd/redoubt chaos --rounds $(ROUNDS) $(CHAOSFLAGS)
 
 mutants: ## plant every known mistake and see it found (hours; ONLY=M1,M2 for some)
 	nice $(GO) test -count=1 -timeout 0 -run '^TestMutants$$' -v ./raft/sim/mutant -mutants $(if $(ONLY),-only $(ONLY))

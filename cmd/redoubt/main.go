@@ -37,6 +37,7 @@ func commands() []command {
 		{"dev", "run a whole cluster on this machine, to try things out", runDev},
 		{"bench", "measure this server or Redis, or both side by side", runBench},
 		{"sim", "prove it: run simulated clusters through every kind of fault", runSim},
+		{"chaos", "prove it: break a real cluster in every way while clients use it", runChaos},
 		{"version", "print the version", runVersion},
 		{"help", "show help for a subcommand", runHelp},
 	}

@@ -22,6 +22,11 @@ import (
 
 // runServe runs a node until ctx ends or the node stops by itself.
 func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	return runNode(ctx, args, func(string) wal.FS { return wal.OS() }, stdout, stderr)
+}
+
+// runNode runs a node whose data directory is on the disk that is found for it.
+func runNode(ctx context.Context, args []string, disk func(dataDir string) wal.FS, stdout, stderr io.Writer) int {
 	c, err := loadConfig(args, os.Environ())
 	if errors.Is(err, errHelp) {
 		writeHelp(stdout)
@@ -31,7 +36,7 @@ func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 		return usageError(stderr, err, "redoubt help serve")
 	}
 	log := newLogger(c, stderr)
-	if err := serve(ctx, c, log, stdout); err != nil {
+	if err := serve(ctx, c, disk(c.DataDir), log, stdout); err != nil {
 		log.Error("stopped", "event", "stop", "err", err)
 		fmt.Fprintf(stderr, "redoubt: %v\n", err)
 		return exitCode(err)
@@ -42,6 +47,7 @@ func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 // process is what one `redoubt serve` consists of.
 type process struct {
 	config  *Config
+	disk    wal.FS
 	log     *slog.Logger
 	node    *replica.Node
 	server  *server.Server
@@ -51,8 +57,8 @@ type process struct {
 	clients, peers, http net.Listener
 }
 
-func serve(ctx context.Context, c *Config, log *slog.Logger, stdout io.Writer) error {
-	p := &process{config: c, log: log, reg: prometheus.NewRegistry()}
+func serve(ctx context.Context, c *Config, disk wal.FS, log *slog.Logger, stdout io.Writer) error {
+	p := &process{config: c, disk: disk, log: log, reg: prometheus.NewRegistry()}
 	p.metrics = metrics.New(p.reg)
 	created, err := p.open(ctx)
 	if err != nil {
@@ -108,7 +114,7 @@ func (p *process) open(ctx context.Context) (created bool, err error) {
 			return false, err
 		}
 	}
-	dir := wal.Dir{Path: c.DataDir, FS: wal.OS()}
+	dir := wal.Dir{Path: c.DataDir, FS: p.disk}
 	id, created, err := identity(c, dir)
 	if err != nil {
 		return false, err

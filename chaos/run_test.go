@@ -1,0 +1,78 @@
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// program is built once for all tests.
+var program string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "redoubt-test-")
+	if err != nil {
+		panic(err)
+	}
+	program = filepath.Join(dir, "redoubt")
+	build := exec.Command("go", "build", "-o", program, "redoubt/cmd/redoubt")
+	build.Stdout, build.Stderr = os.Stdout, os.Stderr
+	code := 1
+	if build.Run() == nil {
+		code = m.Run()
+	}
+	if err := goleak.Find(); err != nil && code == 0 {
+		os.Stderr.WriteString(err.Error())
+		code = 1
+	}
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+func chaos(t *testing.T, config Config) *Report {
+	t.Helper()
+	config.Program, config.Dir, config.Length = program, t.TempDir(), 1500*time.Millisecond
+	report, err := Run(context.Background(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	report.Write(&text)
+	t.Log(text.String())
+	return report
+}
+
+// Three rounds of whatever the seed brings. `make chaos` has more.
+func TestChaos(t *testing.T) {
+	seed := rand.Uint64() >> 32
+	t.Logf("seed %d", seed)
+	r := chaos(t, Config{Seed: seed, Rounds: 3, Nodes: 5})
+	if !r.AsExpected() || r.Rounds != 3 {
+		t.Errorf("seed %d: %s in round %d: %+v", seed, r.Verdict, r.Rounds, r.Violations)
+	}
+	if r.Operations.Acknowledged == 0 || r.Ledger == 0 || r.HistoryKeys == 0 || r.Availability.Available == 0 {
+		t.Errorf("nothing was judged: %+v", r)
+	}
+}
+
+// A judge that never convicts is worth nothing.
+func TestCanaries(t *testing.T) {
+	for _, canary := range []string{CanaryNoFsync, CanaryStaleReads} {
+		t.Run(canary, func(t *testing.T) {
+			r := chaos(t, Config{Seed: 1, Rounds: 3, Nodes: 3, Canary: canary})
+			if r.Verdict != Guilty || !r.AsExpected() {
+				t.Errorf("%s, %+v", r.Verdict, r.Violations)
+			}
+			if histories, err := filepath.Glob(filepath.Join(r.Kept, "round-*.jsonl")); err != nil || len(histories) == 0 {
+				t.Errorf("no history in %q: %v", r.Kept, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"redoubt/chaos"
+)
+
+func TestChaosUsage(t *testing.T) {
+	for _, args := range []string{"--rounds 0", "--nodes 2", "--nodes 10", "--round 1ms", "--canary bird", "--faults meteor", "--no-such", "extra"} {
+		var stdout, stderr bytes.Buffer
+		if code := runChaos(t.Context(), strings.Fields(args), &stdout, &stderr); code != exitUsage || stderr.Len() == 0 {
+			t.Errorf("chaos %s: code %d, %q", args, code, &stderr)
+		}
+	}
+}
+
+func TestChaosPlan(t *testing.T) {
+	var outputs [2]bytes.Buffer
+	for i := range outputs {
+		if code := runChaos(t.Context(), strings.Fields("--plan --seed 7 --rounds 5"), &outputs[i], &outputs[i]); code != exitOK {
+			t.Fatalf("code %d: %s", code, &outputs[i])
+		}
+	}
+	var plan []chaos.Round
+	if err := json.Unmarshal(outputs[0].Bytes(), &plan); err != nil || len(plan) != 5 || outputs[0].String() != outputs[1].String() {
+		t.Errorf("%v, %d rounds", err, len(plan))
+	}
+}
+
+// The report of a run is JSON on standard output and nothing else.
+func TestChaosJSON(t *testing.T) {
+	path, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	run := exec.Command(path, strings.Fields("chaos --json --rounds 1 --round 1s --nodes 3 --seed 1 --faults kill-leader --out "+t.TempDir())...)
+	run.Stdout, run.Stderr = &stdout, &stderr
+	err = run.Run()
+	var report chaos.Report
+	if jsonErr := json.Unmarshal(stdout.Bytes(), &report); err != nil || jsonErr != nil {
+		t.Fatalf("%v, %v\n%s%s", err, jsonErr, &stdout, &stderr)
+	}
+	if report.Verdict != chaos.Innocent || report.Rounds != 1 || report.Faults[chaos.KillLeader] == 0 {
+		t.Errorf("%+v", report)
+	}
+	if !strings.Contains(stderr.String(), "round 1/1  kill-leader") {
+		t.Errorf("progress: %q", &stderr)
+	}
+}
