@@ -6,6 +6,7 @@ import (
 	"slices"
 	"syscall"
 
+	"redoubt/raft/replica"
 	"redoubt/wal"
 )
 
@@ -46,6 +47,7 @@ const (
 	FaultCutAtSnapshot                  // whoever has just got a snapshot, written or received, loses power
 	FaultHunt                           // whoever leads is killed Arg ms after its election, for up to a second
 	FaultCrashLoop                      // every start is followed by the next crash, Arg ms later
+	FaultStop                           // SIGTERM: hands over if it leads, Arg ms later it ends in good order
 	FaultPause                          // SIGSTOP
 	FaultSuspend                        // the machine sleeps: its clock stands still as well
 	FaultClockJump                      // the wall clock jumps by Arg ms, for good
@@ -68,7 +70,7 @@ const (
 
 var faultNames = [faultKinds]string{
 	"isolate", "split", "one-way", "deaf", "mute", "bridge", "chain", "slow-link", "loss", "kill", "power", "power-all", "kill-all",
-	"cut-in-step", "cut-at-name", "cut-at-snapshot", "hunt", "crash-loop", "pause", "suspend", "clock-jump", "clock-rate", "disk-stall", "disk-slow", "read-error",
+	"cut-in-step", "cut-at-name", "cut-at-snapshot", "hunt", "crash-loop", "stop", "pause", "suspend", "clock-jump", "clock-rate", "disk-stall", "disk-slow", "read-error",
 	"write-error", "sync-error", "meta-error", "disk-full", "slow-apply", "hang-up", "rot", "lose-file", "misdirect", "wipe",
 }
 
@@ -162,6 +164,8 @@ func newFault(rng *rand.Rand, p *Plan, k FaultKind) Fault {
 		f.Arg = 1 + rng.Int64N(pick[int64](rng, 1, 5, 20))
 	case FaultCrashLoop:
 		f.Arg = pick[int64](rng, 50, 300, 1000)
+	case FaultStop:
+		f.Arg = pick[int64](rng, 0, 20, 300, 1000)
 	case FaultClockJump:
 		f.Arg = pick[int64](rng, -3_600_000, -5000, -100, 100, 5000, 3_600_000)
 	case FaultClockRate:
@@ -233,6 +237,8 @@ func (w *World) inject(f Fault, n *node) (end func()) {
 		return func() { w.huntMs = 0; w.startAll() }
 	case FaultCrashLoop:
 		return w.crashLoop(f, n)
+	case FaultStop:
+		return w.stop(f, n)
 	case FaultPause, FaultSuspend:
 		return w.pause(f, n)
 	case FaultClockJump:
@@ -266,6 +272,25 @@ func (w *World) pause(f Fault, n *node) func() {
 		}
 		n.thaw()
 	}
+}
+
+// stop ends a process the way SIGTERM does, and starts it again in the end.
+func (w *World) stop(f Fault, n *node) func() {
+	if n.up() {
+		leads, term := n.leads()
+		if leads {
+			n.post(func(m *replica.Machine) { _ = m.Core.TransferLeadership("") }) // may have nobody to hand over to
+		}
+		n.after(f.Arg*1000, func() {
+			if w.healed {
+				return
+			}
+			still, now := n.leads()
+			w.markIf(leads && !still && now == term+1, MarkStopHandedOver)
+			n.stop()
+		})
+	}
+	return n.start
 }
 
 func (n *node) leads() (bool, uint64) {

@@ -48,6 +48,10 @@ const (
 	MarkCrashWithQueue
 	MarkCrashBetweenDiskAndAck
 	MarkCrashWithClients
+	MarkStopped
+	MarkStoppedWithClients
+	MarkStopHandedOver
+	MarkRecoveredClean
 	MarkMajorityDown
 	MarkAllDown
 	MarkCommittedByBareMajority
@@ -160,6 +164,10 @@ var markNames = [markCount]string{
 	MarkCrashWithQueue:              "a node crashes with writes queued behind the one under way",
 	MarkCrashBetweenDiskAndAck:      "a node crashes after the disk has a frame, before anybody knows",
 	MarkCrashWithClients:            "a node crashes while clients wait for replies",
+	MarkStopped:                     "a node is stopped and closes its log",
+	MarkStoppedWithClients:          "a node is stopped while clients wait for replies",
+	MarkStopHandedOver:              "a leader that is stopped has handed over",
+	MarkRecoveredClean:              "a node starts from a log that was closed",
 	MarkMajorityDown:                "a majority is down",
 	MarkAllDown:                     "all nodes are down",
 	MarkCommittedByBareMajority:     "an entry is committed that is on the disks of a bare majority",

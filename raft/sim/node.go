@@ -210,6 +210,34 @@ func (n *node) stopped(err error) {
 	n.disk.release()
 }
 
+// stop ends the process in good order, as replica.Node.Close does: what is open
+// is answered, and the log is closed.
+func (n *node) stop() {
+	m := n.machine
+	m.NowMs = n.nowMs()
+	inbox := n.inbox
+	n.inbox = nil
+	for i := range inbox {
+		if inbox[i].event != nil {
+			inbox[i].event(m)
+		} else {
+			m.Receive(inbox[i].msg)
+		}
+	}
+	for _, c := range n.calls {
+		n.w.oracle.proposed(c)
+	}
+	m.Stop()
+	n.w.mark(MarkStopped)
+	n.w.markIf(len(n.calls) > 0, MarkStoppedWithClients)
+	n.wakeSessions()
+	if !n.up() || !n.onDisk(n.log.Close) {
+		return
+	}
+	n.end("stopped")
+	n.disk.release()
+}
+
 // kill is SIGKILL: what was written stays, synced or not.
 func (n *node) kill() {
 	if n.up() {

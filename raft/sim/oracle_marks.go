@@ -140,6 +140,7 @@ func (o *oracle) recoveredMarks(v *view, found *logView, rec *wal.Recovered) {
 	w := o.w
 	empty := found.last() == 0 && found.hard.Term == 0
 	w.markIf(empty && w.nowUs > 0, MarkRecoveredEmpty)
+	w.markIf(rec.Clean, MarkRecoveredClean)
 	w.markIf(len(rec.Entries) > 0, MarkRecoveredEntries)
 	w.markIf(rec.Snapshot.Index > 0, MarkRecoveredSnapshot)
 	w.markIf(rec.Snapshot.Index > v.durable.last(), MarkRecoveredSnapshotAhead)
