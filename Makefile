@@ -9,7 +9,7 @@ ROUNDS      ?= 20
 GOTESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run start-3 start-5 build test lint race short sim chaos mutants fuzz compat faults docs clean
+.PHONY: help run start-3 start-5 build test lint race short sim chaos bench mutants fuzz compat faults docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## */\1\t/' | expand -t 12
@@ -45,6 +45,9 @@ sim: ## run 10,000 simulated clusters through every kind of fault (SEED, SEEDS)
 chaos: ## break a cluster of real processes for ROUNDS (20) and judge it; CHAOSFLAGS='--seed 7' for more settings
 	$(GO) run ./cmd/redoubt chaos --rounds $(ROUNDS) $(CHAOSFLAGS)
 
+bench: build ## measure redoubt and Redis side by side, into docs/BENCHMARKS.md (BENCHFLAGS='--rounds 1')
+	bin/redoubt bench suite --report docs/BENCHMARKS.md $(BENCHFLAGS)
+
 mutants: ## plant every known mistake and see it found (hours; ONLY=M1,M2 for some)
 	nice $(GO) test -count=1 -timeout 0 -run '^TestMutants$$' -v ./raft/sim/mutant -mutants $(if $(ONLY),-only $(ONLY))
 
@@ -65,8 +68,8 @@ compat: ## compare with a real redis-server 7.0, and run the tools of Redis agai
 faults: ## break disks and processes for real (Linux, strace; some need root)
 	$(GO) test -count=1 -run "Kill|Crash|Poisons|Full|Fsync|Paused" -v ./wal ./cmd/redoubt
 
-docs: ## write the generated tables of docs/
-	$(GO) test -count=1 -run '^TestGenerated' ./cmd/redoubt ./fsm ./raft/sim -update
+docs: ## write the generated tables of docs/ and the dashboard of grafana/
+	$(GO) test -count=1 -run '^TestGenerated' ./cmd/redoubt ./fsm ./raft/sim ./grafana -update
 
 clean: ## remove what the targets above leave behind
 	rm -rf bin dist

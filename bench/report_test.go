@@ -19,6 +19,7 @@ func sampleSuite() *Suite {
 			{redoubtAny, "the same", nil}, {redisOne, "durable", []string{"redis-server"}}, {redisThree, "durable on one", []string{"redis-server", "redis-server --replicaof"}},
 		},
 	}
+	s.Memory = []MemoryReport{{redoubtOne, 120, 250.4}, {redisOne, 100, 101}}
 	for i, w := range workloads() {
 		s.Loads = append(s.Loads, WorkloadReport{w.name, "redoubt bench --commands " + w.commands})
 		for round := range 2 {
@@ -40,7 +41,7 @@ func TestReport(t *testing.T) {
 func TestReportOfMemoryAndWithoutRedis(t *testing.T) {
 	s := sampleSuite()
 	s.Machine.FileSystem = "tmpfs"
-	s.Systems, s.Skipped = s.Systems[:3], []string{redisOne, redisThree}
+	s.Systems, s.Memory, s.Skipped = s.Systems[:3], s.Memory[:1], []string{redisOne, redisThree}
 	var runs []SuiteRun
 	for _, r := range s.Runs {
 		if strings.HasPrefix(r.System, "redoubt") {
@@ -50,7 +51,7 @@ func TestReportOfMemoryAndWithoutRedis(t *testing.T) {
 	s.Runs = runs
 	text := s.Markdown()
 	for _, want := range []string{"no figure is one of durable writes", "Not installed and not measured: redis (1 node); redis (2 replicas).",
-		"| SET, throughput of redoubt (3 nodes) to redis (1 node) | not measured | at least 0.8 |  |"} {
+		"| SET: throughput of redoubt (3 nodes) to redis (1 node) | not measured | at least 0.8 |  |"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("lacks %q:\n%s", want, text)
 		}
@@ -115,6 +116,11 @@ func TestSuite(t *testing.T) {
 	for _, r := range s.Runs {
 		if r.PerSecond == 0 || r.P50 == 0 || r.Failed+r.Uncertain != 0 {
 			t.Errorf("%+v", r)
+		}
+	}
+	for _, m := range s.Memory {
+		if m.Own < 32 || m.Resident < 32 && m.Resident != 0 {
+			t.Errorf("%+v is less than the keys and values themselves", m)
 		}
 	}
 	text := s.Markdown()

@@ -31,6 +31,7 @@ type Suite struct {
 	Skipped  []string         `json:"skipped"`
 	Loads    []WorkloadReport `json:"workloads"`
 	Runs     []SuiteRun       `json:"runs"`
+	Memory   []MemoryReport   `json:"memory"`
 }
 
 // SystemReport is what the report says about a system.
@@ -126,6 +127,9 @@ func RunSuite(ctx context.Context, o SuiteOptions, say func(format string, args 
 		return nil, err
 	}
 	if err := s.measure(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.measureMemory(ctx); err != nil {
 		return nil, err
 	}
 	return s.report, nil

@@ -21,6 +21,7 @@ type system struct {
 
 	// addrs says where its clients connect, now: leaders change.
 	addrs func(ctx context.Context) ([]string, error)
+	pid   func() int // of the first node
 	stop  func() error
 }
 
@@ -49,7 +50,7 @@ func startRedoubt(ctx context.Context, program, dir string, nodes int) ([]*syste
 	}
 	s := &system{
 		name: redoubtOne, promise: "answered writes are fsynced; reads are linearizable",
-		commands: []string{"redoubt serve --data-dir DIR"}, stop: c.Close,
+		commands: []string{"redoubt serve --data-dir DIR"}, stop: c.Close, pid: c.Nodes[0].Pid,
 		addrs: func(ctx context.Context) ([]string, error) {
 			leader, err := c.AwaitLeader(ctx)
 			if err != nil {
@@ -64,7 +65,8 @@ func startRedoubt(ctx context.Context, program, dir string, nodes int) ([]*syste
 	s.name, s.promise = redoubtThree, "answered writes are fsynced on two of three nodes; reads are linearizable. Clients connect to the leader"
 	s.commands = []string{"redoubt serve --id n1 --data-dir DIR/n1 --cluster n1=HOST:PORT,n2=HOST:PORT,n3=HOST:PORT   # n2 and n3 likewise"}
 	spread := &system{
-		name: redoubtAny, promise: "the same nodes; clients are spread over all three, and followers forward", stop: func() error { return nil },
+		name: redoubtAny, promise: "the same nodes; clients are spread over all three, and followers forward",
+		pid: c.Nodes[0].Pid, stop: func() error { return nil },
 		addrs: func(context.Context) ([]string, error) {
 			var all []string
 			for _, n := range c.Nodes {
@@ -119,7 +121,8 @@ func startRedis(ctx context.Context, program, dir string, replicas int) (*system
 		return nil, errors.Join(err, stop())
 	}
 	s := &system{
-		name: redisOne, promise: "answered writes are fsynced; reads see the last write of this one node", stop: stop,
+		name: redisOne, promise: "answered writes are fsynced; reads see the last write of this one node",
+		pid: func() int { return running[0].cmd.Process.Pid }, stop: stop,
 		commands: []string{`redis-server --appendonly yes --appendfsync always --save ""`},
 		addrs:    func(context.Context) ([]string, error) { return []string{primary}, nil },
 	}
