@@ -165,7 +165,9 @@ func (r *run) round(ctx context.Context, number int, round Round) error {
 	}
 	healed := time.Now()
 	whole, err := r.heal(ctx, number)
-	r.report.Recovery.add(time.Since(healed))
+	if whole {
+		r.report.Recovery.add(time.Since(healed))
+	}
 	to := r.load.recorder.Now()
 	stop()
 	wg.Wait()

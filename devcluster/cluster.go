@@ -50,8 +50,11 @@ func New(config Config) (c *Cluster, err error) {
 	} else if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	if n := nodesIn(c.Dir); n > 0 && n != config.Nodes {
+	switch n := nodesIn(c.Dir); {
+	case n > 0 && n != config.Nodes:
 		return nil, fmt.Errorf("%s holds a cluster of %d nodes, not of %d", c.Dir, n, config.Nodes)
+	case n > 0 && config.Port == 0:
+		return nil, fmt.Errorf("%s holds a cluster that knows its own addresses: it cannot be started on other ones", c.Dir)
 	}
 	c.started = newStarter()
 	if err := c.layOut(); err != nil {

@@ -3,6 +3,8 @@ package devcluster
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -121,13 +123,38 @@ func TestLeaderIsReplaced(t *testing.T) {
 	}
 }
 
+// portWithOthersAbove finds a port from which on all ports of the nodes are free,
+// and none is among those for outgoing connections.
+func portWithOthersAbove(t *testing.T, nodes int) int {
+	t.Helper()
+	for range 100 {
+		first := 10000 + rand.IntN(2000)
+		ports, err := choosePorts(first, nodes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		free := true
+		for _, p := range ports {
+			for _, port := range []int{p.client, p.http, p.peer, p.link} {
+				l, err := net.Listen("tcp", loopback(port))
+				if err != nil {
+					free = false
+					continue
+				}
+				l.Close()
+			}
+		}
+		if free {
+			return first
+		}
+	}
+	t.Fatal("no free ports")
+	return 0
+}
+
 // A directory that is kept is the same cluster at the same ports.
 func TestKeptDirectory(t *testing.T) {
-	ports, err := choosePorts(0, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := Config{Nodes: 3, Dir: t.TempDir(), Port: ports[0].client, Links: true, Args: []string{"--shutdown-timeout", "1s"}}
+	config := Config{Nodes: 3, Dir: t.TempDir(), Port: portWithOthersAbove(t, 3), Links: true, Args: []string{"--shutdown-timeout", "1s"}}
 	var terms [2]uint64
 	for i := range terms {
 		c := start(t, config)
@@ -157,15 +184,18 @@ func TestKeptDirectory(t *testing.T) {
 	}
 }
 
-func TestKeptDirectoryOfAnotherSizeIsRefused(t *testing.T) {
+func TestKeptDirectoryOfAnotherClusterIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 3 {
 		if err := os.Mkdir(filepath.Join(dir, nodeID(i)), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := New(Config{Program: program, Nodes: 5, Dir: dir}); err == nil {
+	if _, err := New(Config{Program: program, Nodes: 5, Dir: dir, Port: 21000}); err == nil {
 		t.Error("five nodes in the directory of three")
+	}
+	if _, err := New(Config{Program: program, Nodes: 3, Dir: dir}); err == nil {
+		t.Error("nodes that are kept, on any ports")
 	}
 }
 

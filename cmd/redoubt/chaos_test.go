@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -51,5 +53,40 @@ func TestChaosJSON(t *testing.T) {
 	}
 	if !strings.Contains(stderr.String(), "round 1/1  kill-leader") {
 		t.Errorf("progress: %q", &stderr)
+	}
+}
+
+// Ctrl-C ends a run with a report of what there was, and leaves nothing behind.
+func TestChaosInterrupted(t *testing.T) {
+	path, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	temp := t.TempDir()
+	run := exec.Command(path, strings.Fields("chaos --rounds 1000 --round 500ms --nodes 3 --faults kill-leader,pause-one")...)
+	run.Env = append(os.Environ(), "TMPDIR="+temp)
+	var stdout bytes.Buffer
+	run.Stdout = &stdout
+	progress, err := run.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(progress)
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "round 1/") {
+			run.Process.Signal(os.Interrupt)
+		}
+	}
+	if err := run.Wait(); run.ProcessState.ExitCode() != exitError {
+		t.Errorf("after Ctrl-C: %v", err)
+	}
+	if !strings.Contains(stdout.String(), "INTERRUPTED") {
+		t.Errorf("report: %s", &stdout)
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
