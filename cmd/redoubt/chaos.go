@@ -136,7 +136,11 @@ func breakCluster(ctx context.Context, o *chaosOptions, stdout, stderr io.Writer
 	return exitError
 }
 
-const chaosBarWidth = 20
+const (
+	chaosBarWidth = 20
+	// chaosLineWidth keeps a line that is written anew from being broken in two.
+	chaosLineWidth = 79
+)
 
 // chaosProgress shows where a run is: one line that is written anew on a terminal,
 // otherwise a line for each round.
@@ -147,24 +151,29 @@ type chaosProgress struct {
 
 func (s *chaosProgress) show(p chaos.Progress) {
 	r := p.Report
-	line := fmt.Sprintf("round %d/%d  %s", p.Round, p.Rounds, p.Faults)
-	if p.Done {
-		line += fmt.Sprintf("  %d acknowledged, %d unknown, available %.1f %%, %d violations",
+	switch {
+	case s.terminal:
+		fmt.Fprintf(s.w, "\r\x1b[K%s", chaosLine(p))
+		if p.Done && (p.Round == p.Rounds || len(r.Violations) > 0) {
+			fmt.Fprintln(s.w)
+		}
+	case p.Done:
+		fmt.Fprintf(s.w, "round %d/%d  %s  %d acknowledged, %d unknown, available %.1f %%, %d violations\n", p.Round, p.Rounds, p.Faults,
 			r.Operations.Acknowledged, r.Operations.Unknown, 100*r.Availability.Share, len(r.Violations))
 	}
-	if !s.terminal {
-		if p.Done {
-			fmt.Fprintln(s.w, line)
-		}
-		return
-	}
+}
+
+// chaosLine is the line of a terminal.
+func chaosLine(p chaos.Progress) string {
 	done := p.Round - 1
 	if p.Done {
 		done++
 	}
 	full := chaosBarWidth * done / p.Rounds
-	fmt.Fprintf(s.w, "\r\x1b[K[%s%s] %s", strings.Repeat("█", full), strings.Repeat("·", chaosBarWidth-full), line)
-	if p.Done && (p.Round == p.Rounds || len(r.Violations) > 0) {
-		fmt.Fprintln(s.w)
+	line := fmt.Sprintf("[%s%s] %d/%d  %d violations, available %.1f %%  %s", strings.Repeat("█", full), strings.Repeat("·", chaosBarWidth-full),
+		p.Round, p.Rounds, len(p.Report.Violations), 100*p.Report.Availability.Share, p.Faults)
+	if cut := []rune(line); len(cut) > chaosLineWidth {
+		return string(cut[:chaosLineWidth-1]) + "…"
 	}
+	return line
 }

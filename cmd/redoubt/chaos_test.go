@@ -34,6 +34,23 @@ func TestChaosPlan(t *testing.T) {
 	}
 }
 
+func TestChaosLineFitsATerminal(t *testing.T) {
+	report := &chaos.Report{Availability: chaos.Availability{Share: 0.987}}
+	for _, c := range []struct {
+		at   chaos.Progress
+		want string
+	}{
+		{chaos.Progress{Round: 1, Rounds: 4, Faults: "slow"}, "[····················] 1/4  0 violations, available 98.7 %  slow"},
+		{chaos.Progress{Round: 2, Rounds: 4, Done: true, Faults: "deafen-leader + cut-off-leader"},
+			"[██████████··········] 2/4  0 violations, available 98.7 %  deafen-leader + cu…"},
+	} {
+		c.at.Report = report
+		if got := chaosLine(c.at); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}
+
 // The report of a run is JSON on standard output and nothing else.
 func TestChaosJSON(t *testing.T) {
 	path, err := built()
