@@ -13,12 +13,12 @@ func (p *panel) options() (options, custom object) {
 	case "state-timeline":
 		return object{
 			"mergeValues": true, "showValue": "auto", "alignValue": "left", "rowHeight": 0.85,
-			"legend":  object{"showLegend": false, "displayMode": "list", "placement": "bottom"},
+			"legend":  object{"showLegend": false, "displayMode": "list", "placement": "bottom", "calcs": list{}},
 			"tooltip": object{"mode": "single", "sort": "none"},
 		}, object{"fillOpacity": 75, "lineWidth": 0}
 	case "table":
 		return object{
-			"showHeader": true, "cellHeight": "sm", "sortBy": list{object{"displayName": "Node", "desc": false}},
+			"frameIndex": 0, "showHeader": true, "cellHeight": "sm", "sortBy": list{object{"displayName": "Node", "desc": false}},
 		}, object{"align": "auto", "cellOptions": object{"type": "auto"}, "inspect": false}
 	}
 	panic("no panel of kind " + p.kind)
@@ -28,7 +28,8 @@ func (p *panel) statOptions() object {
 	o := object{
 		"reduceOptions": object{"calcs": list{"lastNotNull"}, "fields": "", "values": false},
 		"orientation":   "auto", "textMode": "auto", "wideLayout": true, "justifyMode": "auto", "showPercentChange": false,
-		"colorMode": "value", "graphMode": "area",
+		"percentChangeColorMode": "standard",
+		"colorMode":              "value", "graphMode": "area",
 	}
 	if len(p.texts) > 0 {
 		o["colorMode"], o["graphMode"] = "background", "none"

@@ -70,8 +70,8 @@ func variables() list {
 	choose := func(name, label, query string, more object) object {
 		v := object{
 			"type": "query", "name": name, "label": label, "datasource": source(), "refresh": 2, "sort": 1, "hide": 0,
-			"definition": query, "query": object{"qryType": 1, "query": query, "refId": "variable"},
-			"multi": false, "includeAll": false, "regex": "", "options": list{}, "current": object{}, "skipUrlSync": false,
+			"query": object{"qryType": 1, "query": query, "refId": "variable"},
+			"multi": false, "includeAll": false, "regex": "", "options": list{}, "skipUrlSync": false,
 		}
 		for k, x := range more {
 			v[k] = x
@@ -81,7 +81,7 @@ func variables() list {
 	return list{
 		object{
 			"type": "datasource", "name": "datasource", "label": "Data source", "query": "prometheus", "refresh": 1, "hide": 0,
-			"regex": "", "multi": false, "includeAll": false, "options": list{}, "current": object{}, "skipUrlSync": false,
+			"regex": "", "multi": false, "includeAll": false, "options": list{}, "skipUrlSync": false,
 		},
 		choose("job", "Cluster", "label_values(redoubt_build_info, job)", nil),
 		choose("instance", "Node", `label_values(redoubt_build_info{job="$job"}, instance)`,
