@@ -42,7 +42,7 @@ func WriteTable(w io.Writer, s *Snapshot) error {
 	_, verdict := s.Verdict()
 	b.WriteString(verdict)
 	if s.MembersUp > 0 {
-		fmt.Fprintf(&b, ": %d of %s up, leader %s, term %d", s.MembersUp, count(len(s.Members), "member"), or(s.Leader, "none"), s.Term)
+		fmt.Fprintf(&b, "; %d of %s up, leader %s, term %d", s.MembersUp, count(len(s.Members), "member"), or(s.Leader, "none"), s.Term)
 	}
 	b.WriteString("\n")
 	_, err := io.WriteString(w, b.String())
