@@ -42,7 +42,7 @@ type clusterMember struct {
 	// Status is what the member last said of itself, AgeMs ago.
 	Status *server.StatusPage `json:"status,omitempty"`
 	AgeMs  int64              `json:"age_ms,omitempty"`
-	Ops    float64            `json:"ops"` // commands a second, our questions not counted
+	Ops    *float64           `json:"ops"` // commands a second, our questions not counted; null: not known yet
 }
 
 const (
@@ -187,9 +187,9 @@ type sample struct {
 }
 
 type figures struct {
-	Ops   float64 `json:"ops"`
-	P50Us int64   `json:"p50"`
-	P99Us int64   `json:"p99"`
+	Ops   *float64 `json:"ops"`
+	P50Us int64    `json:"p50"`
+	P99Us int64    `json:"p99"`
 }
 
 // sampleOf takes the figures of the members that answer now.

@@ -2,7 +2,9 @@ package web
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"redoubt/raft"
@@ -27,8 +29,8 @@ type member struct {
 	// Commands are counted from base on, for rateOver at least.
 	base      *server.StatusPage
 	baseAt    time.Time
-	questions uint64 // since then: they are commands, too
-	ops       float64
+	questions uint64   // since then: they are commands, too
+	ops       *float64 // nil: not known
 }
 
 // rateOver is the shortest time from which a rate is made.
@@ -88,7 +90,10 @@ func dial(addr, password string, timeout time.Duration) (*resp.Client, error) {
 // call runs a command; an error reply is an error.
 func call(c *resp.Client, args ...string) (string, error) {
 	v, err := c.Do(args...)
-	if err == nil {
+	switch {
+	case errors.Is(err, io.EOF):
+		err = errors.New("the connection was closed")
+	case err == nil:
 		err = v.Err()
 	}
 	return v.Str, err
@@ -104,9 +109,9 @@ func (m *member) answered(page *server.StatusPage, err error, now time.Time) {
 		m.questions++
 	}
 	if gap := now.Sub(m.baseAt); gap >= rateOver {
-		m.ops = 0
+		m.ops = nil
 		if b := m.base; b != nil && b.RunID == page.RunID && gap < freshFor {
-			m.ops = rate(b.CommandsTotal+m.questions, page.CommandsTotal, gap)
+			m.ops = new(rate(b.CommandsTotal+m.questions, page.CommandsTotal, gap))
 		}
 		m.base, m.baseAt, m.questions = page, now, 0
 	}

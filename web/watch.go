@@ -44,7 +44,7 @@ func (s *Server) watch(ctx context.Context) {
 	for _, text := range s.config.Warnings {
 		s.note(old, event{Kind: "start", Level: levelWarn, Text: text})
 	}
-	links := map[raft.NodeID]bool{}
+	links, quiet := map[raft.NodeID]bool{}, elections{}
 	look, tell := time.NewTicker(lookEvery), time.NewTicker(tellEvery)
 	defer look.Stop()
 	defer tell.Stop()
@@ -62,7 +62,7 @@ func (s *Server) watch(ctx context.Context) {
 			s.hub.tell(page, sampleOf(page))
 		}
 		now := s.config.Node.Recent()
-		for _, e := range changes(old, now) {
+		for _, e := range quiet.filter(changes(old, now), now.Leader != "", time.Now()) {
 			s.note(now, e)
 		}
 		old = now
@@ -73,6 +73,36 @@ func (s *Server) watch(ctx context.Context) {
 func (s *Server) note(st *replica.Status, e event) {
 	e.At, e.Node, e.Term, e.Leader = time.Now().UTC(), st.ID, st.Term, st.Leader
 	s.hub.event(e)
+}
+
+// elections keeps a time without a leader from filling the log: each thing that
+// happens again and again in it is told once, and how long it was at its end.
+type elections struct {
+	since time.Time // zero: there is a leader
+	told  map[string]bool
+}
+
+func (q *elections) filter(events []event, led bool, now time.Time) []event {
+	kept := events[:0]
+	for _, e := range events {
+		if e.Kind == "election" && q.told[e.Text] {
+			continue
+		}
+		if e.Kind == "election" && !q.since.IsZero() {
+			q.told[e.Text] = true
+		}
+		if e.Kind == "leader" && led && !q.since.IsZero() {
+			e.Text += fmt.Sprintf(", after %.1f s without a leader", now.Sub(q.since).Seconds())
+		}
+		kept = append(kept, e)
+	}
+	switch {
+	case led:
+		*q = elections{}
+	case q.since.IsZero():
+		*q = elections{since: now, told: map[string]bool{}}
+	}
+	return kept
 }
 
 // changes makes events of what differs between two looks at the node.

@@ -108,7 +108,7 @@ func (r *rate) reset() {
 }
 
 // latency is how long reads and writes have taken since it was last asked for,
-// over a second at least.
+// over latencyWindow at least.
 type latency struct {
 	mu       sync.Mutex
 	at       time.Time
@@ -116,10 +116,14 @@ type latency struct {
 	p50, p99 time.Duration
 }
 
+// latencyWindow is a little less than a second: who asks every second is told of
+// that second.
+const latencyWindow = 900 * time.Millisecond
+
 func (l *latency) update(now time.Time, total metrics.Latencies) (p50, p99 time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now.Sub(l.at) >= time.Second {
+	if now.Sub(l.at) >= latencyWindow {
 		recent := total.Since(l.seen)
 		l.p50, l.p99 = recent.Quantile(0.5), recent.Quantile(0.99)
 		l.at, l.seen = now, total
