@@ -35,8 +35,6 @@ func (p *panel) statOptions() object {
 		o["colorMode"], o["graphMode"] = "background", "none"
 	}
 	if p.show == "name" {
-		// A leader that is gone must not be shown any more.
-		o["reduceOptions"] = object{"calcs": list{"last"}, "fields": "", "values": false}
 		o["textMode"], o["graphMode"] = "name", "none"
 	}
 	if len(p.queries) > 1 {

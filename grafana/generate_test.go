@@ -166,11 +166,14 @@ func (p *panel) targets() (targets list) {
 			"refId": string(rune('A' + i)), "datasource": source(), "editorMode": "code",
 			"expr": expand(q.expr), "legendFormat": q.legend, "range": true, "instant": false, "format": "time_series",
 		}
-		switch p.kind {
-		case "heatmap":
+		switch {
+		case p.kind == "heatmap":
 			t["format"] = "heatmap"
-		case "table":
+		case p.kind == "table":
 			t["format"], t["range"], t["instant"] = "table", false, true
+		case p.show == "name":
+			// Over a range, whoever has led in it would be named.
+			t["range"], t["instant"] = false, true
 		}
 		targets = append(targets, t)
 	}
