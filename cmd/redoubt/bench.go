@@ -64,7 +64,7 @@ func runBench(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 		return runBenchSuite(ctx, args[1:], stdout, stderr)
 	}
 	o := bench.DefaultOptions()
-	o.Password = os.Getenv(envPrefix + "PASSWORD")
+	o.Password = os.Getenv(envPassword)
 	var out benchOutputs
 	f := benchFlags(&o, &out)
 	switch err := f.Parse(args); {
