@@ -12,7 +12,8 @@ const (
 	FailedTimeout        = "timeout"         // outcome unknown: no majority confirmed it within the command timeout
 )
 
-// Values of the path label of redoubt_raft_read_index_duration_seconds.
+// Values of the path label of redoubt_raft_read_index_duration_seconds. There are
+// no leases: every linearizable read is confirmed by a majority.
 const (
 	ReadQuorum   = "quorum"   // the leader asked a majority
 	ReadFollower = "follower" // a follower asked the leader
