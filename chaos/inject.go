@@ -22,9 +22,16 @@ type injector struct {
 	effects  []*effect                  // on links
 	active   int                        // faults under way
 	exits    map[*devcluster.Node][]int // codes with which the node may end in this round
+	asked    map[*devcluster.Node]int   // process that was asked to end
 	counts   map[Kind]int
 	failures []error
-	lost     []int64 // moments in which a leader was killed while all else was well
+	lost     []loss
+}
+
+// loss is the moment in which a leader was killed while all else was well.
+type loss struct {
+	at     int64
+	silent bool // as when its machine is gone: nobody hears of it
 }
 
 // effect is what one fault does to the links.
@@ -41,7 +48,7 @@ const (
 )
 
 func newInjector(c *devcluster.Cluster, now func() int64) *injector {
-	return &injector{cluster: c, now: now, counts: map[Kind]int{}}
+	return &injector{cluster: c, now: now, counts: map[Kind]int{}, asked: map[*devcluster.Node]int{}}
 }
 
 // run makes all faults of the round happen and returns when the last is over.
@@ -82,13 +89,13 @@ func (x *injector) fault(ctx context.Context, f Fault) error {
 	one := x.cluster.Nodes[f.Nodes[0]]
 	switch f.Kind {
 	case KillLeader:
-		return x.killFor(ctx, f.Length, x.leader(f))
+		return x.killFor(ctx, f, f.Length, x.leader(f))
 	case KillOne:
-		return x.killFor(ctx, f.Length, one)
+		return x.killFor(ctx, f, f.Length, one)
 	case KillSeveral:
-		return x.killFor(ctx, f.Length, x.pick(f, f.Count)...)
+		return x.killFor(ctx, f, f.Length, x.pick(f, f.Count)...)
 	case KillAll:
-		return x.killFor(ctx, f.Length/4, x.cluster.Nodes...)
+		return x.killFor(ctx, f, f.Length/4, x.cluster.Nodes...)
 	case KillAgain:
 		return x.killAgain(ctx, f, one)
 	case PauseLeader:
@@ -126,9 +133,16 @@ func (x *injector) leader(f Fault) *devcluster.Node {
 	return x.cluster.Nodes[f.Nodes[0]]
 }
 
-func (x *injector) killFor(ctx context.Context, length time.Duration, nodes ...*devcluster.Node) error {
-	x.kill(nodes...)
+// killFor cuts the power of nodes for some time. Unless the fault says that links
+// break, the others do not hear of it: a process that dies closes its connections, a
+// machine that dies does not.
+func (x *injector) killFor(ctx context.Context, f Fault, length time.Duration, nodes ...*devcluster.Node) error {
+	silence := &effect{on: func(from, to *devcluster.Node) devcluster.LinkState {
+		return devcluster.LinkState{Stalled: !f.Cut && (slices.Contains(nodes, from) || slices.Contains(nodes, to))}
+	}}
+	x.kill(silence, !f.Cut, nodes)
 	sleep(ctx, length)
+	x.remove(silence)
 	var errs []error
 	for _, n := range nodes {
 		errs = append(errs, x.start(n))
@@ -137,14 +151,16 @@ func (x *injector) killFor(ctx context.Context, length time.Duration, nodes ...*
 }
 
 // kill cuts the power of the nodes, at the same moment.
-func (x *injector) kill(nodes ...*devcluster.Node) {
+func (x *injector) kill(silence *effect, silent bool, nodes []*devcluster.Node) {
 	leader := x.cluster.Leader()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	majority := len(x.cluster.Nodes)/2 + 1
 	if slices.Contains(nodes, leader) && x.active == 1 && len(x.cluster.Nodes)-len(nodes) >= majority {
-		x.lost = append(x.lost, x.now())
+		x.lost = append(x.lost, loss{x.now(), silent})
 	}
+	x.effects = append(x.effects, silence)
+	x.setLinks()
 	var wg sync.WaitGroup
 	for _, n := range nodes {
 		x.exits[n] = append(x.exits[n], exitKilled)
@@ -176,7 +192,7 @@ func (x *injector) judgeExit(n *devcluster.Node) error {
 
 func (x *injector) killAgain(ctx context.Context, f Fault, n *devcluster.Node) error {
 	for range 3 {
-		if err := x.killFor(ctx, f.Length/12, n); err != nil {
+		if err := x.killFor(ctx, f, f.Length/12, n); err != nil {
 			return err
 		}
 		sleep(ctx, f.Length/4)
@@ -194,13 +210,7 @@ func (x *injector) pauseFor(ctx context.Context, length time.Duration, n *devclu
 
 // restart asks a node to end and starts it again.
 func (x *injector) restart(ctx context.Context, n *devcluster.Node, away time.Duration) error {
-	x.mu.Lock()
-	x.exits[n] = append(x.exits[n], exitOK)
-	x.mu.Unlock()
-	if !n.Running() {
-		return nil // some other fault has it, and starts it again
-	}
-	if err := errors.Join(n.Terminate(), n.Continue()); err != nil {
+	if asked, err := x.ask(n); err != nil || !asked {
 		return err
 	}
 	waiting, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
@@ -210,6 +220,19 @@ func (x *injector) restart(ctx context.Context, n *devcluster.Node, away time.Du
 	}
 	sleep(ctx, away)
 	return x.start(n)
+}
+
+// ask asks a node to end; false when some other fault has it, and starts it again.
+// A second signal would end the node at once.
+func (x *injector) ask(n *devcluster.Node) (bool, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !n.Running() || x.asked[n] == n.Pid() {
+		return false, nil
+	}
+	x.asked[n] = n.Pid()
+	x.exits[n] = append(x.exits[n], exitOK)
+	return true, errors.Join(n.Terminate(), n.Continue())
 }
 
 func (x *injector) troubleDisks(ctx context.Context, f Fault) error {

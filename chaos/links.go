@@ -49,10 +49,15 @@ func (x *injector) bendLinks(ctx context.Context, f Fault) {
 	x.setLinks()
 	x.mu.Unlock()
 	sleep(ctx, f.Length)
+	x.remove(e)
+}
+
+// remove takes an effect back.
+func (x *injector) remove(e *effect) {
 	x.mu.Lock()
+	defer x.mu.Unlock()
 	x.effects = slices.DeleteFunc(x.effects, func(o *effect) bool { return o == e })
 	x.setLinks()
-	x.mu.Unlock()
 }
 
 // setLinks joins what all faults do to each link.

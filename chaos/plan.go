@@ -61,7 +61,8 @@ type Fault struct {
 	// it needs. Who leads is known only when the time has come.
 	Nodes []int `json:"nodes"`
 	Count int   `json:"count"` // of nodes that are killed or whose disks suffer, or of one side of a partition
-	// Cut: links break; otherwise they stall, as when a cable is pulled.
+	// Cut: links break, and those of a killed node, too; otherwise they stall, as when
+	// a cable is pulled or a machine is gone.
 	Cut    bool          `json:"cut"`
 	Delay  time.Duration `json:"delay_ns"`
 	Loss   float64       `json:"loss"`

@@ -27,8 +27,10 @@ type Report struct {
 	HistoryOperations int          `json:"history_operations"`
 	Availability      Availability `json:"availability"`
 	// Failover is from the moment in which a leader was killed, nothing else being
-	// wrong, to the answer to the first write sent after it.
-	Failover Times `json:"failover"`
+	// wrong, to the answer to the first write sent after it. When its process dies, its
+	// connections tell the others; when its machine dies, nothing does.
+	Failover       Times `json:"failover"`
+	FailoverSilent Times `json:"failover_silent"`
 	// Recovery is from the end of the last fault of a round until every node was
 	// ready and had acknowledged a write.
 	Recovery Times `json:"recovery"`
@@ -163,7 +165,8 @@ func (r *Report) Write(w io.Writer) {
 	row("histories", "%d operations on %d keys", r.HistoryOperations, r.HistoryKeys)
 	row("ledger", "%d acknowledged writes, read back", r.Ledger)
 	row("availability", "%.1f %% of %d slices of %v had an acknowledged write", 100*r.Availability.Share, r.Availability.Slices, sliceLength)
-	row("failover", "%s", &r.Failover)
+	row("failover", "process dies: %s", &r.Failover)
+	row("", "machine dies: %s", &r.FailoverSilent)
 	row("recovery", "%s", &r.Recovery)
 	for _, v := range r.Violations[:min(shownViolations, len(r.Violations))] {
 		row("violation", "round %d: %s: %s", v.Round, v.Kind, v.Text)

@@ -188,8 +188,12 @@ func (r *run) measure(from, to int64) {
 	defer r.load.mu.Unlock()
 	r.report.Availability.add(from, to, r.load.acks)
 	for _, lost := range r.inject.lost {
-		if d, ok := failover(lost, r.load.acks); ok {
-			r.report.Failover.add(d)
+		times := &r.report.Failover
+		if lost.silent {
+			times = &r.report.FailoverSilent
+		}
+		if d, ok := failover(lost.at, r.load.acks); ok {
+			times.add(d)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -90,18 +91,9 @@ func (e *end) want(args ...string) {
 // wantEnd expects that the connection is over.
 func (e *end) wantEnd() {
 	e.t.Helper()
-	if b, err := e.r.ReadByte(); err == nil || errors.Is(err, errTimeout(err)) {
+	if b, err := e.r.ReadByte(); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		e.t.Fatalf("got %q, %v; want the end of the connection", b, err)
 	}
-}
-
-// errTimeout returns err when it is a timeout.
-func errTimeout(err error) error {
-	var n net.Error
-	if errors.As(err, &n) && n.Timeout() {
-		return err
-	}
-	return io.ErrNoProgress // which no connection returns
 }
 
 var hello = []string{"RAFT.HELLO", "1", "cluster", "n1", "n2", "1", "version", "ctl", "nonce"}
@@ -180,6 +172,43 @@ func TestStalledLinkHoldsOneDirection(t *testing.T) {
 	p.there.Set(LinkState{})
 	n2.want("RAFT.MSG", "1") // late, in order, and nothing is missing
 	n2.want("RAFT.MSG", "2")
+}
+
+func TestStalledLinkAnswersNoDial(t *testing.T) {
+	p := newPair(t)
+	p.there.Set(LinkState{Stalled: true})
+	n1 := p.dial(hello...)
+	if err := n1.SetReadDeadline(time.Now().Add(30 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := n1.r.ReadByte(); !errors.Is(err, os.ErrDeadlineExceeded) || len(p.accepted) > 0 {
+		t.Fatalf("got %q, %v and %d connections; want nothing", b, err, len(p.accepted))
+	}
+	p.there.Set(LinkState{})
+	newEnd(t, <-p.accepted).want(hello...)
+}
+
+// A machine that is gone breaks no connections: neither does its silence tell, nor
+// that it takes nothing any more.
+func TestStalledLinkHidesTheEnd(t *testing.T) {
+	p := newPair(t)
+	n1, n2 := p.connect()
+	p.back.Set(LinkState{Stalled: true})
+	n2.Close()
+	for range 3 {
+		n1.send("RAFT.MSG", strings.Repeat("x", 1<<16))
+		if err := n1.SetReadDeadline(time.Now().Add(30 * time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := n1.r.ReadByte(); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("got %q, %v; want nothing", b, err)
+		}
+	}
+	p.back.Set(LinkState{})
+	if err := n1.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	n1.wantEnd()
 }
 
 func TestStalledLinkBreaksWhenItIsCut(t *testing.T) {

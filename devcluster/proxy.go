@@ -102,6 +102,10 @@ func (p *proxy) serve(c *conn) {
 	if there == nil {
 		return // nobody of this cluster
 	}
+	// As with a cable that is pulled, not even a refusal comes through.
+	if now := time.Now(); !c.pass(there, now) || !c.pass(back, now) {
+		return
+	}
 	node, err := net.DialTimeout("tcp", p.node.PeerAddr, dialTimeout)
 	if err != nil {
 		return
@@ -123,54 +127,62 @@ func (p *proxy) serve(c *conn) {
 	})
 	wg.Go(func() {
 		c.carry(back, dialler, func() ([]byte, bool, error) {
-			piece := make([]byte, 4<<10)
-			n, err := node.Read(piece)
-			return piece[:n], false, err
+			some := make([]byte, 4<<10)
+			n, err := node.Read(some)
+			return some[:n], false, err
 		})
 	})
 	wg.Wait()
 }
 
-// piece is what leaves at once, when it is due.
+// piece is what leaves at once, when it is due; without data it is the end.
 type piece struct {
 	data []byte
 	due  time.Time
 }
 
-// carry moves pieces along the link until either side ends; then it ends the
-// connection. next returns a piece, and whether it is a message that may get lost.
+// carry moves pieces along the link. That the one side has ended is news, too: it
+// travels behind what was sent before, and ends the connection when it arrives. next
+// returns a piece, and whether it is a message that may get lost.
 func (c *conn) carry(l *Link, to net.Conn, next func() ([]byte, bool, error)) {
 	queue := make(chan piece, queuedPieces)
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		defer c.end(false)
-		for p := range queue {
-			if !c.pass(l, p.due) {
-				return
-			}
-			if _, err := to.Write(p.data); err != nil {
-				return
-			}
-		}
-	})
-	for {
+	wg.Go(func() { c.deliver(l, to, queue) })
+	for ended := false; !ended; {
 		data, mayGetLost, err := next()
-		if err != nil {
-			break
-		}
 		s := l.State()
-		if mayGetLost && s.loses() {
+		if ended = err != nil; ended {
+			data = nil
+		} else if mayGetLost && s.loses() {
 			continue
 		}
 		select {
 		case queue <- piece{data, s.due()}:
-			continue
 		case <-c.closed:
+			ended = true
 		}
-		break
 	}
 	close(queue)
-	wg.Wait() // what was sent before the end still arrives
+	wg.Wait()
+}
+
+// deliver writes what arrives over the link. An end that does not take it any more
+// is no reason to end the connection: the other side hears of that over the way back.
+func (c *conn) deliver(l *Link, to net.Conn, queue <-chan piece) {
+	gone := false
+	for p := range queue {
+		if !c.pass(l, p.due) {
+			return
+		}
+		if p.data == nil {
+			c.end(false)
+			return
+		}
+		if !gone {
+			_, err := to.Write(p.data)
+			gone = err != nil
+		}
+	}
 }
 
 // readFrame reads one command, an array of bulk strings: its bytes, and its
