@@ -209,6 +209,9 @@ func TestSnapshotResumesWhereItBroke(t *testing.T) {
 		}
 	}
 	expectNone(t, "a fourth connection at", offsets)
+	if n2.received.Load() != 1 || n2.brokenOff.Load() != 2 {
+		t.Errorf("%d snapshots are said to have come in, %d to have broken off; want 1 and 2", n2.received.Load(), n2.brokenOff.Load())
+	}
 }
 
 func TestADamagedChunkIsSentAgain(t *testing.T) {
