@@ -243,3 +243,54 @@ func TestReplacedSnapshotIsNotNoted(t *testing.T) {
 		t.Errorf("the newest snapshot is said to have %d bytes, it has %d", s.SnapshotBytes, file.Size)
 	}
 }
+
+// One append at a time is timed, until the follower has acknowledged its last
+// entry. What will not be answered is forgotten, or the next acknowledgement
+// would end it after minutes.
+func TestRoundTrips(t *testing.T) {
+	entries := func(last uint64) raft.Message {
+		return raft.Message{Type: raft.MsgAppend, To: "n2", Entries: []raft.Entry{{Index: last - 1}, {Index: last}}}
+	}
+	ack := func(index uint64) raft.Message {
+		return raft.Message{Type: raft.MsgAppendReply, From: "n2", Index: index}
+	}
+	refusal := ack(20)
+	refusal.Reject = true
+	sends := func(m raft.Message) func(*Node) { return func(n *Node) { n.sending(&m) } }
+	gets := func(m raft.Message) func(*Node) { return func(n *Node) { n.received(&m) } }
+	for _, tt := range []struct {
+		name  string
+		steps []func(*Node)
+		want  float64
+	}{
+		{"acknowledged", []func(*Node){sends(entries(10)), gets(ack(10))}, 1},
+		{"acknowledged with a later one", []func(*Node){sends(entries(10)), sends(entries(12)), gets(ack(12)), gets(ack(12))}, 1},
+		{"one after the other", []func(*Node){sends(entries(10)), gets(ack(10)), sends(entries(12)), gets(ack(12))}, 2},
+		{"an older acknowledgement", []func(*Node){sends(entries(10)), gets(ack(9))}, 0},
+		{"nothing was sent", []func(*Node){gets(ack(10))}, 0},
+		{"an append without entries", []func(*Node){sends(raft.Message{Type: raft.MsgAppend, To: "n2"}), gets(ack(10))}, 0},
+		{"refused", []func(*Node){sends(entries(10)), gets(refusal), gets(ack(10))}, 0},
+		{"the link broke", []func(*Node){sends(entries(10)), func(n *Node) { n.dropProbe("n2") }, gets(ack(10))}, 0},
+		{"another peer", []func(*Node){sends(entries(10)), gets(raft.Message{Type: raft.MsgAppendReply, From: "n3", Index: 10})}, 0},
+	} {
+		reg := prometheus.NewRegistry()
+		n := &Node{metrics: metrics.New(reg), probes: map[raft.NodeID]*probe{}, now: time.Now()}
+		for _, step := range tt.steps {
+			step(n)
+		}
+		if got := figure(t, reg, "redoubt_raft_peer_round_trip_seconds", ""); got != tt.want {
+			t.Errorf("%s: %v round trips, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestMembersThatLeftHaveNoFigures(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	n := &Node{metrics: metrics.New(reg), probes: map[raft.NodeID]*probe{}, now: time.Now()}
+	for _, id := range []raft.NodeID{"n2", "n3"} {
+		n.sending(&raft.Message{Type: raft.MsgAppend, To: id, Entries: []raft.Entry{{Index: 1}}})
+		n.received(&raft.Message{Type: raft.MsgAppendReply, From: id, Index: 1})
+	}
+	n.forget([]raft.Member{{ID: "n1"}, {ID: "n2"}, {ID: "n3"}}, []raft.Member{{ID: "n1"}, {ID: "n3"}})
+	wantFigures(t, "n1", reg, map[string]float64{"raft_peer_round_trip_seconds n2": 0, "raft_peer_round_trip_seconds n3": 1})
+}
