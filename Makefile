@@ -6,10 +6,11 @@ FUZZTIME    ?= 30s
 SEED        ?= 1
 SEEDS       ?= 10000
 ROUNDS      ?= 20
+ADDR        ?= 127.0.0.1:7001
 GOTESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run start-3 start-5 build test lint race short sim chaos bench mutants fuzz compat faults docs clean
+.PHONY: help run start-3 start-5 watch build test lint race short sim chaos bench mutants fuzz compat faults docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## */\1\t/' | expand -t 12
@@ -22,6 +23,9 @@ start-3: ## run a cluster of three nodes on ports 7001 to 7003; Ctrl-C ends it
 
 start-5: ## run a cluster of five nodes on ports 7001 to 7005; Ctrl-C ends it
 	$(GO) run ./cmd/redoubt dev --nodes 5
+
+watch: ## watch a cluster live in the terminal (ADDR=127.0.0.1:7001)
+	$(GO) run ./cmd/redoubt watch --addr $(ADDR)
 
 build: ## build the static binary bin/redoubt
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/redoubt ./cmd/redoubt

@@ -35,9 +35,9 @@ type Collector struct {
 // Collect asks all members at once and returns when all have answered or run
 // out of time.
 func (c *Collector) Collect() Snapshot {
-	answers := c.ask(c.targets())
+	answers := c.refuseStrangers(c.ask(c.targets()))
 	if page := leadingPage(answers); page != nil {
-		c.clusterID, c.members = page.ClusterID, page.Members
+		c.members = page.Members
 		c.learnSeeds(answers)
 		var more []string
 		for _, m := range c.members {
@@ -45,7 +45,7 @@ func (c *Collector) Collect() Snapshot {
 				more = append(more, addr)
 			}
 		}
-		answers = append(answers, c.ask(more)...)
+		answers = append(answers, c.refuseStrangers(c.ask(more))...)
 	}
 	members := slices.Clone(c.members)
 	for i := range members {
@@ -72,6 +72,21 @@ func (c *Collector) Close() {
 		_ = link.Close()
 	}
 	c.links = nil
+}
+
+// refuseStrangers turns answers from other clusters into errors. The first
+// cluster that answers is the one.
+func (c *Collector) refuseStrangers(answers []answer) []answer {
+	for i, a := range answers {
+		if a.page == nil {
+			continue
+		}
+		c.clusterID = cmp.Or(c.clusterID, a.page.ClusterID)
+		if a.page.ClusterID != c.clusterID {
+			answers[i].page, answers[i].err = nil, fmt.Errorf("node %s of another cluster answers there", a.page.Node)
+		}
+	}
+	return answers
 }
 
 // targets are the addresses to ask first: the members, and the seeds as long as
@@ -141,9 +156,6 @@ func (c *Collector) ask(addrs []string) []answer {
 		delete(c.links, addr)
 		if links[i] != nil {
 			c.links[addr] = links[i]
-		}
-		if page := answers[i].page; page != nil && c.clusterID != "" && page.ClusterID != c.clusterID {
-			answers[i].page, answers[i].err = nil, fmt.Errorf("node %s of another cluster answers there", page.Node)
 		}
 	}
 	return answers

@@ -109,6 +109,22 @@ func TestCollectFindsTheOthers(t *testing.T) {
 	}
 }
 
+// TestCollectStaysInOneCluster: of two the first one counts.
+func TestCollectStaysInOneCluster(t *testing.T) {
+	stranger := newNode(1)
+	stranger.ClusterID, stranger.Applied = "another", 1e9
+	w := three()
+	var members []server.MemberStatus
+	first := listen(t, func() string { return pageOf(w.node(1), members...) })
+	second := listen(t, func() string { return pageOf(stranger, members...) })
+	members = []server.MemberStatus{{ID: "n1", Role: "voter", Addr: first.addr()}}
+	c := Collector{Seeds: []string{first.addr(), second.addr()}, Timeout: 10 * time.Second}
+	defer c.Close()
+	if s := c.Collect(); len(s.Members) != 1 || s.ClusterID != w.node(1).ClusterID || s.Members[0].Addr != first.addr() {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestCollectRefuses(t *testing.T) {
 	w := three()
 	stranger := newNode(2)

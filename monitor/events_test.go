@@ -101,7 +101,7 @@ func TestFirstEvents(t *testing.T) {
 		want      []string
 	}{
 		{"a healthy cluster", []Snapshot{three().snapshot()}, []string{"watching 3 members: n1 leads, term 7, healthy"}},
-		{"an election", []Snapshot{electing.snapshot()}, []string{"?watching 3 members: term 8, no leader: an election is under way"}},
+		{"an election", []Snapshot{electing.snapshot()}, []string{"?watching 3 members: term 8, no leader: commands wait for an election"}},
 		{"nobody", []Snapshot{alone}, []string{"!no answer from 10.0.0.1:6379: connection refused"}},
 		{"nobody for a while", []Snapshot{alone, alone}, nil},
 		{"nobody, then a cluster", []Snapshot{alone, alone, three().snapshot()}, []string{"watching 3 members: n1 leads, term 7, healthy"}},
@@ -127,7 +127,7 @@ func TestVerdict(t *testing.T) {
 	}{
 		{func(*world) {}, LevelInfo, "healthy"},
 		{func(w *world) { w.dies(2) }, LevelWarn, "degraded: n2 does not answer"},
-		{func(w *world) { w.leads(0, 8) }, LevelWarn, "no leader: an election is under way"},
+		{func(w *world) { w.leads(0, 8) }, LevelWarn, "no leader: commands wait for an election"},
 		{func(w *world) { w.dies(2); w.dies(3) }, LevelError, "no quorum: 1 of 3 voters answer; writes and reads are refused"},
 		{func(w *world) { w.dies(1); w.dies(2); w.dies(3) }, LevelError, "no member answers"},
 		{func(w *world) { w.node(3).Ready, w.node(3).NotReady = false, []string{"disk: 5 bytes free"} }, LevelWarn, "n3 is not ready: disk: 5 bytes free"},

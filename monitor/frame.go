@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -129,8 +130,10 @@ func (h *History) memberLine(m *Member, s Screen) string {
 // charts draws operations and latency side by side where there is room, else
 // one above the other, higher than a line if free allows it.
 func (h *History) charts(s Screen, free int) []string {
-	ops := curve{name: "ops/s", points: h.Ops, write: opsOf, style: opsStyle}
-	p99 := curve{name: "p99", points: h.LatencyUs, write: latencyOf, style: latencyStyle}
+	ops := curve{name: "ops/s", points: h.Ops, write: opsOf, scale: func(v float64) float64 { return v }, style: opsStyle}
+	// One slow second must not flatten all others: latencies are drawn by their
+	// logarithm, from the shortest that a node can tell.
+	p99 := curve{name: "p99 (log)", points: h.LatencyUs, write: latencyOf, scale: logScale, style: latencyStyle}
 	const most = 8
 	switch height := min(most, free-1); {
 	case s.Width < 40:
@@ -154,15 +157,27 @@ type curve struct {
 	name   string
 	points []float64
 	write  func(float64) string
+	scale  func(float64) float64 // height of a point
 	style  lipgloss.Style
+}
+
+func logScale(us float64) float64 { return math.Log(max(us/50, 1)) }
+
+// chart draws the newest width points, and says which was the highest.
+func (c *curve) chart(width, height int) (lines []string, most float64) {
+	most = highest(c.points, width)
+	heights := make([]float64, len(c.points))
+	for i, v := range c.points {
+		heights[i] = c.scale(v)
+	}
+	return chart(heights, c.scale(most), width, height), most
 }
 
 // draw makes a title and height lines, all of them width columns wide.
 func (c *curve) draw(width, height int) []string {
-	most := highest(c.points, width-1)
-	title := align(fmt.Sprintf(" %s, highest %s", c.name, c.write(most)), width, true)
-	lines := []string{faint.Render(title)}
-	for _, line := range chart(c.points, most, width-1, height) {
+	bars, most := c.chart(width-1, height)
+	lines := []string{faint.Render(align(fmt.Sprintf(" %s, highest %s", c.name, c.write(most)), width, true))}
+	for _, line := range bars {
 		lines = append(lines, " "+c.style.Render(line))
 	}
 	return lines
@@ -170,10 +185,9 @@ func (c *curve) draw(width, height int) []string {
 
 // line makes one line of it: name, curve, scale.
 func (c *curve) line(width int) string {
-	const name, scale = 6, 19
-	n := max(width-name-scale, 1)
-	most := highest(c.points, n)
-	return " " + faint.Render(align(c.name, name, true)) + c.style.Render(chart(c.points, most, n, 1)[0]) +
+	const name, scale = 10, 19
+	bars, most := c.chart(width-name-scale, 1)
+	return " " + faint.Render(align(c.name, name, true)) + c.style.Render(bars[0]) +
 		faint.Render("  "+align("highest "+c.write(most), scale-2, true))
 }
 

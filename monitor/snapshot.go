@@ -216,7 +216,7 @@ func (s *Snapshot) Verdict() (Level, string) {
 	case !s.Quorum:
 		return LevelError, fmt.Sprintf("no quorum: %d of %d voters answer; writes and reads are refused", up, all)
 	case s.Leader == "":
-		return LevelWarn, "no leader: an election is under way"
+		return LevelWarn, "no leader: commands wait for an election"
 	}
 	var silent, unready []string
 	for _, m := range s.Members {
