@@ -42,7 +42,7 @@ var mayImport = map[string][]string{
 		"github.com/anishathalye/porcupine", "github.com/prometheus/client_golang/prometheus",
 	},
 	"web": {
-		"redoubt/raft", "redoubt/raft/replica", "redoubt/fsm", "redoubt/resp", "redoubt/resp/server", "redoubt/metrics",
+		"redoubt/raft", "redoubt/raft/replica", "redoubt/fsm", "redoubt/resp", "redoubt/resp/server",
 		"github.com/prometheus/client_golang/prometheus",
 		"github.com/prometheus/client_golang/prometheus/promhttp",
 	},

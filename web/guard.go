@@ -52,10 +52,14 @@ func (s *Server) admitAction(r *http.Request, name string) *problem {
 		}
 		return s.admitByPassword(r)
 	}
-	given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok {
+		return unauthorized("the token of --http-token is needed")
+	}
 	want, have := sha256.Sum256([]byte(s.config.Token)), sha256.Sum256([]byte(given))
 	if subtle.ConstantTimeCompare(want[:], have[:]) != 1 {
-		return unauthorized("the token of --http-token is needed")
+		sleep(r.Context(), s.config.Server.WrongSecret(remoteAddr(r)))
+		return unauthorized("the token is wrong")
 	}
 	return nil
 }

@@ -1,7 +1,11 @@
 package web
 
 import (
+	"context"
+	"net"
+	"net/http"
 	"testing"
+	"time"
 
 	"redoubt/resp"
 	"redoubt/resp/server"
@@ -77,7 +81,7 @@ func TestActionToken(t *testing.T) {
 	act := "Redoubt-Action: snapshot"
 	p.run([]step{
 		{request: "POST /v1/actions/snapshot", headers: []string{act}, code: 401, want: "~token of --http-token"},
-		{request: "POST /v1/actions/snapshot", headers: []string{act, "Authorization: Bearer wrong"}, code: 401, want: "~token"},
+		{request: "POST /v1/actions/snapshot", headers: []string{act, "Authorization: Bearer wrong"}, code: 401, want: "~the token is wrong"},
 		{request: "POST /v1/actions/snapshot", headers: []string{act, "Authorization: Bearer t0ken"}, code: 200, want: `~"snapshot_index"`},
 		{request: "POST /v1/actions/snapshot {}", headers: []string{act, "Authorization: Bearer t0ken"}, code: 200, want: `~"snapshot_index"`},
 		{request: `POST /v1/actions/snapshot {"nodes":"n1"}`, headers: []string{act, "Authorization: Bearer t0ken"}, code: 400, want: "~unknown field"},
@@ -96,4 +100,49 @@ func TestActionPassword(t *testing.T) {
 		{request: "POST /v1/actions/snapshot", headers: []string{act}, code: 401, want: "~a password is needed"},
 		{request: "POST /v1/actions/snapshot", headers: []string{act, "Authorization: Bearer geheim"}, code: 200, want: `~"actions": "password"`},
 	})
+}
+
+// Who guesses is answered more and more slowly, whatever he guesses.
+func TestGuessesAreSlow(t *testing.T) {
+	p := start(t, options{
+		values: func(v *server.Values) { v.RequirePass = "geheim" },
+		config: func(c *Config) { c.Token = "t0ken" },
+	})
+	from := &net.TCPAddr{IP: net.IPv4(10, 0, 0, 9), Port: 1}
+	tries := 0
+	for wait := time.Duration(0); wait == 0; tries++ {
+		if tries%2 == 0 {
+			_, wait = p.clients.Authenticate("default", "wrong", from)
+		} else {
+			wait = p.clients.WrongSecret(from)
+		}
+		if tries > 1000 {
+			t.Fatal("a thousand guesses without waiting")
+		}
+	}
+	// A client that hangs up ends the wait.
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	sleep(ctx, time.Hour)
+}
+
+// Connections beyond the limit are closed at once, and leave no trace.
+func TestConnectionsAreBounded(t *testing.T) {
+	p := start(t, options{})
+	var last net.Conn
+	for range maxConns + 1 {
+		near, far := net.Pipe()
+		defer near.Close()
+		p.countConns(far, http.StateNew)
+		last = near
+	}
+	if _, err := last.Write([]byte("x")); err == nil {
+		t.Error("one connection too many is open")
+	}
+	for range maxConns + 1 {
+		p.countConns(last, http.StateClosed)
+	}
+	if n := p.conns.Load(); n != 0 {
+		t.Errorf("%d connections are counted, and none is left", n)
+	}
 }

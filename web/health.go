@@ -9,7 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"redoubt/metrics"
+	"redoubt/resp/server"
 )
 
 // addHealth adds what tools look at.
@@ -41,7 +41,7 @@ func alive(w http.ResponseWriter, _ *http.Request) {
 
 // ready answers 200 or 503. The failing checks are always listed, the others on
 // request.
-func ready(w http.ResponseWriter, checks []metrics.Check, verbose bool) {
+func ready(w http.ResponseWriter, checks []server.Check, verbose bool) {
 	code := http.StatusOK
 	for _, c := range checks {
 		if !c.OK {

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"redoubt/metrics"
 	"redoubt/resp/server"
 )
 
@@ -34,11 +33,11 @@ func TestEndpoints(t *testing.T) {
 }
 
 func TestReadyz(t *testing.T) {
-	good := []metrics.Check{{Name: "leader", OK: true, Detail: "n1, term 8"}, {Name: "caught_up", OK: true}}
-	bad := []metrics.Check{{Name: "leader", OK: true}, {Name: "caught_up", Detail: "applied 10 of 90"}, {Name: "disk", Detail: "write failed"}}
+	good := []server.Check{{Name: "leader", OK: true, Detail: "n1, term 8"}, {Name: "caught_up", OK: true}}
+	bad := []server.Check{{Name: "leader", OK: true}, {Name: "caught_up", Detail: "applied 10 of 90"}, {Name: "disk", Detail: "write failed"}}
 	for _, tt := range []struct {
 		name    string
-		checks  []metrics.Check
+		checks  []server.Check
 		verbose bool
 		code    int
 		body    string

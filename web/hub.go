@@ -48,8 +48,8 @@ func newHub() *hub {
 	return &hub{boot: rand.Text()[:8], streams: map[*stream]struct{}{}}
 }
 
-// join adds a reader. The queue begins with what the reader has missed: the
-// samples, the events behind lastID, the state. nil: there are too many readers.
+// join adds a reader. The queue begins with the samples, the state, and the events
+// behind lastID. nil: there are too many readers.
 func (h *hub) join(lastID string) *stream {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -58,13 +58,13 @@ func (h *hub) join(lastID string) *stream {
 	}
 	var past bytes.Buffer
 	past.Write(wire("history", "", h.samples))
+	past.Write(h.state)
 	seen := h.seen(lastID)
 	for _, e := range h.events {
 		if e.seq > seen {
 			past.Write(e.wire)
 		}
 	}
-	past.Write(h.state)
 	st := &stream{queue: make(chan []byte, maxQueued)}
 	st.queue <- past.Bytes()
 	h.streams[st] = struct{}{}

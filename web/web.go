@@ -11,7 +11,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"redoubt/metrics"
 	"redoubt/raft/replica"
 	"redoubt/resp/server"
 )
@@ -21,7 +20,7 @@ type Config struct {
 	Node     *replica.Node
 	Server   *server.Server // of the clients: keys go through it, and its password holds here
 	Gatherer prometheus.Gatherer
-	Ready    func() []metrics.Check
+	Ready    func() []server.Check
 	Log      *slog.Logger
 
 	Token    string   // allows actions; "": only on loopback

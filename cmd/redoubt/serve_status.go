@@ -8,6 +8,7 @@ import (
 	"redoubt/metrics"
 	"redoubt/raft"
 	"redoubt/raft/replica"
+	"redoubt/resp/server"
 	"redoubt/web"
 )
 
@@ -26,8 +27,8 @@ func (p *process) webConfig() web.Config {
 }
 
 // ready lists the conditions under which this node serves.
-func (p *process) ready() []metrics.Check {
-	return append(p.server.Checks(), metrics.Check{Name: "running", OK: p.node.Err() == nil})
+func (p *process) ready() []server.Check {
+	return append(p.server.Checks(), server.Check{Name: "running", OK: p.node.Err() == nil})
 }
 
 // role is the node's role as the metrics name it.

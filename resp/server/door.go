@@ -98,8 +98,14 @@ func (s *Server) Authenticate(user, pass string, from net.Addr) (ok bool, wait t
 	if s.settings.load().accepts([]byte(user), []byte(pass)) {
 		return true, 0
 	}
+	return false, s.WrongSecret(from)
+}
+
+// WrongSecret notes that somebody has given a wrong password or token and returns
+// how long the answer has to wait.
+func (s *Server) WrongSecret(from net.Addr) time.Duration {
 	s.log.Warn("authentication failed", "event", "auth", "client", from.String())
-	return false, max(s.strangers.failed(from, time.Now()), 0)
+	return max(s.strangers.failed(from, time.Now()), 0)
 }
 
 // Settings returns the settings of now.

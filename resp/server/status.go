@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"redoubt/metrics"
 	"redoubt/raft"
 )
 
@@ -116,11 +115,18 @@ func (s *Server) StatusPage() *StatusPage {
 	return page
 }
 
+// Check is one condition of readiness.
+type Check struct {
+	Name   string // leader, caught_up, disk, …
+	OK     bool
+	Detail string // why not, or a figure
+}
+
 // Checks lists the conditions under which the node serves.
-func (s *Server) Checks() []metrics.Check {
+func (s *Server) Checks() []Check {
 	st := s.node.Recent()
 	leader := cmp.Or(string(st.Leader), "none known")
-	return []metrics.Check{
+	return []Check{
 		{Name: "leader", OK: st.Leader != "", Detail: fmt.Sprintf("%s in term %d", leader, st.Term)},
 		{Name: "caught_up", OK: st.Ready, Detail: fmt.Sprintf("applied %d of %d", st.Applied, st.Commit)},
 		{Name: "disk", OK: !st.DiskFull, Detail: fmt.Sprintf("%d bytes free", st.DiskFree)},

@@ -51,8 +51,15 @@ function show() {
     show();
   }));
   charts.draw(state.members.map(m => m.id));
-  strip.draw(byId('strip'), byId('strip-axis'), byId('strip-note'), new Date(state.at).getTime());
+  drawStrip();
   health();
+}
+
+// drawStrip moves the strip on by the clock of the node, which the events have.
+function drawStrip() {
+  if (!state || Date.now() - heardAt > staleAfterMs) return;
+  const now = new Date(state.at).getTime() + Date.now() - heardAt;
+  strip.draw(byId('strip'), byId('strip-axis'), byId('strip-note'), now);
 }
 
 function summary() {
@@ -106,5 +113,8 @@ function trouble() {
   return problems.join(' ');
 }
 
-setInterval(health, 500);
+setInterval(() => {
+  health();
+  drawStrip();
+}, 500);
 open();

@@ -6,14 +6,14 @@ import {variable} from './palette.js';
 
 const cards = new Map();
 const rows = [
-  ['operations a second', m => count(m.ops)],
+  ['ops/s', m => count(m.ops)],
   ['p50 · p99', m => `${latency(m.status.latency_p50_us)} · ${latency(m.status.latency_p99_us)}`],
-  ['applied index', m => count(m.status.applied_index)],
+  ['applied', m => count(m.status.applied_index)],
   ['keys', m => `${count(m.status.keys)} · ${bytes(m.status.memory_used_bytes)}`],
-  ['log on disk', m => bytes(m.status.wal_bytes)],
-  ['newest snapshot', snapshotText],
+  ['log', m => bytes(m.status.wal_bytes)],
+  ['snapshot', snapshotText],
   ['disk free', m => bytes(m.status.disk_free_bytes)],
-  ['up for', m => duration(m.status.uptime_seconds)],
+  ['up', m => duration(m.status.uptime_seconds)],
 ];
 
 function snapshotText(m) {
@@ -48,6 +48,7 @@ function make(container, m, act) {
   root.id = 'member-' + m.id;
   root.style.setProperty('--colour', variable(m.id));
   put(find('h3'), m.id);
+  find('h3').title = m.id;
   for (const [name] of rows) {
     const term = document.createElement('dt');
     const value = document.createElement('dd');
@@ -69,7 +70,7 @@ export function condition(m, state) {
 }
 
 const words = {
-  leader: 'leader', follower: 'follower', candidate: 'candidate', learner: 'learner', asking: 'asking…', silent: 'does not answer', down: 'down',
+  leader: 'leader', follower: 'follower', candidate: 'candidate', learner: 'learner', asking: 'asking…', silent: 'no answer', down: 'down',
 };
 
 function fill(card, m, state, leader) {
