@@ -60,21 +60,25 @@ func (c *cluster) statusJSON(addr string) (m members, code int) {
 func TestStatusHealthAndWatch(t *testing.T) {
 	c := newCluster(t, 3)
 	c.startAll()
-	leader := c.leader()
-	c.await("status says that all is well", func() bool {
-		_, code := c.run("status", "--addr", c.nodes[0].addr)
+	c.await("status says that all is well and what is committed", func() bool {
+		m, code := c.statusJSON(c.nodes[0].addr)
+		for _, got := range m.Members {
+			if got.Commit == 0 {
+				return false
+			}
+		}
 		return code == exitOK
 	})
 	t.Run("all well", func(t *testing.T) {
 		for _, n := range c.nodes {
 			m, code := c.statusJSON(n.addr)
-			if code != exitOK || m.Leader != leader.id || !m.Quorum || len(m.Members) != 3 {
+			if code != exitOK || m.Leader == "" || !m.Quorum || len(m.Members) != 3 {
 				t.Errorf("exit code %d, %+v", code, m)
 			}
 			for i, got := range m.Members {
 				want := c.nodes[i]
 				role := "follower"
-				if want == leader {
+				if want.id == m.Leader {
 					role = "leader"
 				}
 				if got.ID != want.id || got.Addr != want.addr || got.Role != role || got.Term == 0 || got.Commit == 0 || got.Lag == nil {
@@ -86,13 +90,13 @@ func TestStatusHealthAndWatch(t *testing.T) {
 			}
 		}
 		out, _ := c.run("status", "--addr", c.nodes[1].addr)
-		if !strings.Contains(out, "healthy; 3 of 3 members up, leader "+leader.id) {
+		if !strings.Contains(out, "healthy; 3 of 3 members up, leader n") {
 			t.Errorf("status printed\n%s", out)
 		}
 	})
 	t.Run("watch once", func(t *testing.T) {
 		out, code := c.run("watch", "--once", "--interval", "200ms", "--addr", c.nodes[0].addr)
-		if code != exitOK || !strings.Contains(out, "● healthy") || !regexp.MustCompile(`(?m)^ `+leader.id+` +leader `).MatchString(out) {
+		if code != exitOK || !strings.Contains(out, "● healthy") || !regexp.MustCompile(`(?m)^ n\d +leader `).MatchString(out) {
 			t.Errorf("exit code %d\n%s", code, out)
 		}
 		for line := range strings.Lines(out) {
@@ -101,6 +105,7 @@ func TestStatusHealthAndWatch(t *testing.T) {
 			}
 		}
 	})
+	leader := c.leader()
 	leader.signal(syscall.SIGKILL)
 	c.leader()
 	others := strings.Join([]string{leader.addr, c.nodes[0].addr, c.nodes[1].addr}, ",")
@@ -262,8 +267,8 @@ func TestWatchInATerminal(t *testing.T) {
 			return true
 		})
 	}
+	await("the healthy cluster", `● healthy`, `members 3 of 3 up`, `leader n\d `, `(?m)^ n\d +leader `, `q quit`)
 	leader := c.leader()
-	await("the healthy cluster", `● healthy`, `members 3 of 3 up`, `leader `+leader.id+` `, `(?m)^ `+leader.id+` +leader `, `q quit`)
 	leader.signal(syscall.SIGKILL)
 	await("the dead leader, and a new one", `▲ degraded: `+leader.id+` does not answer`,
 		`(?m)^ `+leader.id+` +no answer for \d+s: connection refused$`, leader.id+` does not answer: connection refused`, `quorum yes`, `n\d leads`)
