@@ -102,7 +102,7 @@ func (s *Server) relay(members raft.Configuration, id raft.NodeID, args ...strin
 		if m.ID != id {
 			continue
 		}
-		client, err := dial(m.Addr, s.config.Server.Settings().RequirePass, askTimeout)
+		client, err := dial(s.cluster.addresses(m)[0], s.config.Server.Settings().RequirePass, askTimeout)
 		if err != nil {
 			return failed(err)
 		}

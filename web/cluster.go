@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -74,11 +75,11 @@ func (c *cluster) look(ctx context.Context, others bool) *clusterPage {
 	c.forget(recent.Config.Members)
 	for _, rm := range recent.Config.Members {
 		m := c.members[rm.ID]
-		if m == nil || m.addr != rm.Addr {
+		if addrs := addressesOf(rm, c.config.Port); m == nil || !slices.Equal(m.addrs, addrs) {
 			if m != nil {
 				m.hangUp()
 			}
-			m = &member{id: rm.ID, addr: rm.Addr, clusterID: recent.ClusterID}
+			m = &member{id: rm.ID, addrs: addrs, clusterID: recent.ClusterID}
 			c.members[rm.ID] = m
 		}
 		switch {
@@ -118,6 +119,17 @@ func (c *cluster) ask(m *member, question func(*server.Server) (*server.StatusPa
 		close(done)
 	})
 	return done
+}
+
+// addresses of a member, the one where it was last found first.
+func (c *cluster) addresses(m raft.Member) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	addrs := addressesOf(m, c.config.Port)
+	if known := c.members[m.ID]; known != nil && known.done == nil && known.at != "" {
+		addrs = append([]string{known.at}, addrs...)
+	}
+	return addrs
 }
 
 // forget drops members that are none any more.

@@ -52,7 +52,7 @@ func (s *Server) admitAction(r *http.Request, name string) *problem {
 		}
 		return s.admitByPassword(r)
 	}
-	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	given, ok := bearer(r)
 	if !ok {
 		return unauthorized("the token of --http-token is needed")
 	}
@@ -97,13 +97,19 @@ func (s *Server) admitByPassword(r *http.Request) *problem {
 // default or none.
 func credentials(r *http.Request) (user, pass string, ok bool) {
 	const defaultUser = "default"
-	if pass, ok = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+	if pass, ok = bearer(r); ok {
 		return defaultUser, pass, true
 	}
 	if user, pass, ok = r.BasicAuth(); ok && user == "" {
 		user = defaultUser
 	}
 	return user, pass, ok
+}
+
+// bearer reads Authorization: Bearer SECRET.
+func bearer(r *http.Request) (secret string, ok bool) {
+	scheme, secret, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	return secret, ok && strings.EqualFold(scheme, "Bearer")
 }
 
 // sleep waits, but not longer than for the client to hang up.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"time"
 
 	"redoubt/raft"
@@ -16,13 +17,14 @@ import (
 // guarded by cluster.mu.
 type member struct {
 	id        raft.NodeID
-	addr      string
+	addrs     []string // where its clients' port may be, see addressesOf
 	clusterID string
 	client    *resp.Client  // of the goroutine that asks, while there is one
+	at        string        // the one of addrs that client leads to, or led to; likewise
 	done      chan struct{} // closed when the question under way is answered; nil: none is
 
 	page  *server.StatusPage // the last
-	at    time.Time          // of page
+	said  time.Time          // when page came
 	err   error              // of the last question
 	asked time.Time          // when it was answered, or not
 
@@ -44,34 +46,65 @@ func (m *member) askSelf(s *server.Server) (*server.StatusPage, error) { return 
 
 // askOther asks over RESP. The members of a cluster share their password.
 func (m *member) askOther(s *server.Server) (*server.StatusPage, error) {
-	page, err := m.status(s.Settings().RequirePass)
-	if err != nil && m.client != nil {
+	password := s.Settings().RequirePass
+	if m.client != nil {
+		return m.status()
+	}
+	var failed error // at the first address: that is the one that should work
+	for _, addr := range m.addrs {
+		client, err := dial(addr, password, askTimeout)
+		if err == nil {
+			m.client, m.at = client, addr
+			var page *server.StatusPage
+			if page, err = m.status(); err == nil {
+				return page, nil
+			}
+		}
+		if failed == nil {
+			failed = err
+		}
+	}
+	return nil, failed
+}
+
+// status asks over the connection there is, and gives it up on an error.
+func (m *member) status() (*server.StatusPage, error) {
+	page, err := m.question()
+	if err != nil {
 		_ = m.client.Close()
 		m.client = nil
 	}
 	return page, err
 }
 
-func (m *member) status(password string) (*server.StatusPage, error) {
-	if m.client == nil {
-		client, err := dial(m.addr, password, askTimeout)
-		if err != nil {
-			return nil, err
-		}
-		m.client = client
-	}
+func (m *member) question() (*server.StatusPage, error) {
 	text, err := call(m.client, "REDOUBT", "STATUS")
 	if err != nil {
 		return nil, err
 	}
 	page := &server.StatusPage{}
 	if err := json.Unmarshal([]byte(text), page); err != nil {
-		return nil, fmt.Errorf("the status of %s: %w", m.addr, err)
+		return nil, fmt.Errorf("the status of %s: %w", m.at, err)
 	}
 	if page.Node != m.id || page.ClusterID != m.clusterID {
-		return nil, fmt.Errorf("at %s answers %s of cluster %s", m.addr, page.Node, page.ClusterID)
+		return nil, fmt.Errorf("at %s answers %s of cluster %s", m.at, page.Node, page.ClusterID)
 	}
 	return page, nil
+}
+
+// addressesOf lists where a member may take clients: at the address that it
+// announces and, since that may lead to it from elsewhere only, as with containers
+// whose ports are published, on the host that the other nodes reach it at, on the
+// port that this node has. Who answers says who it is, so a guess can mislead
+// nobody.
+func addressesOf(m raft.Member, port string) []string {
+	addrs := []string{m.Addr}
+	host, _, err := net.SplitHostPort(m.Addr)
+	peerHost, _, peerErr := net.SplitHostPort(m.PeerAddr)
+	if port != "" && err == nil && peerErr == nil && peerHost != host {
+		addrs = append(addrs, net.JoinHostPort(peerHost, port))
+	}
+	return addrs
 }
 
 // dial opens a connection to a member's clients' port.
@@ -104,7 +137,7 @@ func (m *member) answered(page *server.StatusPage, err error, now time.Time) {
 	if page == nil {
 		return
 	}
-	m.page, m.at = page, now
+	m.page, m.said = page, now
 	if m.client != nil {
 		m.questions++
 	}
@@ -125,12 +158,12 @@ func rate(before, now uint64, gap time.Duration) float64 {
 	return float64(now-before) / gap.Seconds()
 }
 
-func (m *member) fresh(now time.Time) bool { return m.page != nil && now.Sub(m.at) < freshFor }
+func (m *member) fresh(now time.Time) bool { return m.page != nil && now.Sub(m.said) < freshFor }
 
 // fill writes what the member said into its row.
 func (m *member) fill(row *clusterMember, now time.Time) {
 	if m.page != nil {
-		row.Status, row.AgeMs = m.page, now.Sub(m.at).Milliseconds()
+		row.Status, row.AgeMs = m.page, now.Sub(m.said).Milliseconds()
 	}
 	switch {
 	case now.Sub(m.asked) >= freshFor && m.done == nil: // nobody has been looking

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"redoubt/raft"
 	"redoubt/resp"
 	"redoubt/resp/server"
 )
@@ -38,11 +39,12 @@ func TestMembersAreAsked(t *testing.T) {
 		by   *port
 		want string // in the error; "": an answer
 	}{
-		{"itself", &member{id: "n1", clusterID: id, addr: addr}, p, ""},
-		{"without the password", &member{id: "n1", clusterID: id, addr: addr}, stranger, "NOAUTH"},
-		{"somebody else is there", &member{id: "n2", clusterID: id, addr: addr}, p, "answers n1 of cluster"},
-		{"somebody of another cluster", &member{id: "n1", clusterID: "other", addr: addr}, p, "answers n1 of cluster"},
-		{"nobody", &member{id: "n1", clusterID: id, addr: "127.0.0.1:1"}, p, "connection refused"},
+		{"itself", &member{id: "n1", clusterID: id, addrs: []string{addr}}, p, ""},
+		{"without the password", &member{id: "n1", clusterID: id, addrs: []string{addr}}, stranger, "NOAUTH"},
+		{"somebody else is there", &member{id: "n2", clusterID: id, addrs: []string{addr}}, p, "answers n1 of cluster"},
+		{"somebody of another cluster", &member{id: "n1", clusterID: "other", addrs: []string{addr}}, p, "answers n1 of cluster"},
+		{"at another address", &member{id: "n1", clusterID: id, addrs: []string{"127.0.0.1:1", addr}}, p, ""},
+		{"nobody", &member{id: "n1", clusterID: id, addrs: []string{"127.0.0.1:1"}}, p, "connection refused"},
 	} {
 		page, err := tt.m.askOther(tt.by.clients)
 		switch {
@@ -90,4 +92,18 @@ func TestRatesLeaveOurQuestionsOut(t *testing.T) {
 	want("32 commands of which two were ours", 30)
 	answer(60*time.Second, "b", 501)
 	want("after a long silence", -1)
+}
+
+func TestAddressesOfAMember(t *testing.T) {
+	for _, tt := range []struct{ addr, peerAddr, port, want string }{
+		{"10.0.0.1:6379", "10.0.0.1:16379", "6379", "10.0.0.1:6379"},
+		{"127.0.0.1:7002", "n2:16379", "6379", "127.0.0.1:7002 n2:6379"}, // published ports
+		{"127.0.0.1:7002", "n2:16379", "", "127.0.0.1:7002"},
+		{"[::1]:7002", "[fd00::2]:1", "6379", "[::1]:7002 [fd00::2]:6379"},
+		{"nonsense", "n2:1", "6379", "nonsense"},
+	} {
+		if got := strings.Join(addressesOf(raft.Member{Addr: tt.addr, PeerAddr: tt.peerAddr}, tt.port), " "); got != tt.want {
+			t.Errorf("%s, nodes at %s: %s, want %s", tt.addr, tt.peerAddr, got, tt.want)
+		}
+	}
 }

@@ -15,7 +15,7 @@ import (
 	"redoubt/resp/server"
 )
 
-// Config is what the HTTP port needs. Token and Pprof may be left out.
+// Config is what the HTTP port needs. From Token on all may be left out.
 type Config struct {
 	Node     *replica.Node
 	Server   *server.Server // of the clients: keys go through it, and its password holds here
@@ -24,6 +24,7 @@ type Config struct {
 	Log      *slog.Logger
 
 	Token    string   // allows actions; "": only on loopback
+	Port     string   // of the clients of this node, "" when unknown; see addressesOf
 	Hosts    []string // names, besides IP addresses and localhost, by which this port is known
 	Warnings []string // what the settings give up; shown among the events
 	Pprof    bool     // serve /debug/pprof/
@@ -59,7 +60,7 @@ func New(c Config) *Server {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ConnState:         s.countConns,
-		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn),
 	}
 	return s
 }

@@ -20,9 +20,10 @@ func (p *process) webConfig() web.Config {
 		host, _, _ := net.SplitHostPort(addr)
 		hosts = append(hosts, host)
 	}
+	_, port, _ := net.SplitHostPort(p.clients.Addr().String())
 	return web.Config{
 		Node: p.node, Server: p.server, Gatherer: p.reg, Ready: p.ready, Log: p.log,
-		Token: c.HTTPToken, Hosts: hosts, Warnings: c.warnings(), Pprof: c.Pprof,
+		Token: c.HTTPToken, Port: port, Hosts: hosts, Warnings: c.warnings(), Pprof: c.Pprof,
 	}
 }
 
