@@ -30,6 +30,9 @@ func ControlFile(dataDir string) string { return dataDir + ".disk" }
 // holds for the contents of files that are written and synced, as the log and the
 // snapshots are. What is read back or closed before its sync is written out
 // first, and names are changed at once; a kernel may do so at any time.
+//
+// It is also what runs full. A small tmpfs would, too, but it needs the superuser and
+// has no sync that takes time, in which most of what can go wrong does.
 type Disk struct {
 	wal.FS
 	control string
