@@ -11,7 +11,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// Watch shows the cluster on the terminal until the user quits or ctx ends.
+// Watch shows the cluster on the terminal until the user quits or ctx ends. in
+// is where keys come from, nil for nowhere.
 func Watch(ctx context.Context, c *Collector, interval time.Duration, in io.Reader, out io.Writer) error {
 	m := newModel(c.Collect, interval)
 	_, err := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out), tea.WithoutSignalHandler()).Run()

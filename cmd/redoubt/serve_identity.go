@@ -12,6 +12,8 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/charmbracelet/x/term"
+
 	"redoubt/raft"
 	"redoubt/raft/replica"
 	"redoubt/wal"
@@ -79,13 +81,9 @@ func newLogger(c *Config, w io.Writer) *slog.Logger {
 	return slog.New(h).With("node", c.ID)
 }
 
-func isTerminal(w io.Writer) bool {
+func isTerminal(w any) bool {
 	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	st, err := f.Stat()
-	return err == nil && st.Mode()&os.ModeCharDevice != 0
+	return ok && term.IsTerminal(f.Fd())
 }
 
 // exitCode tells a failing disk from everything else.

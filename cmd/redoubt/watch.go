@@ -59,7 +59,11 @@ func runWatch(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	case *asJSON:
 		err = monitor.WriteJSON(ctx, c, *interval, stdout)
 	default:
-		err = monitor.Watch(ctx, c, *interval, os.Stdin, stdout)
+		var keys io.Reader
+		if isTerminal(os.Stdin) { // else the screen lives without keys
+			keys = os.Stdin
+		}
+		err = monitor.Watch(ctx, c, *interval, keys, stdout)
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "redoubt: %v\n", err)
