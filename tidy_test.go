@@ -53,6 +53,7 @@ var mayImport = map[string][]string{
 		"redoubt/resp", "redoubt/devcluster", "github.com/HdrHistogram/hdrhistogram-go", "github.com/redis/go-redis/v9", "golang.org/x/sys/unix",
 	},
 	"monitor":     {"redoubt/resp", "redoubt/resp/server", "charm.land/bubbletea/v2", "charm.land/lipgloss/v2", "github.com/charmbracelet/x/ansi"},
+	"demo":        {"redoubt/devcluster", "redoubt/monitor", "redoubt/resp", "charm.land/bubbletea/v2", "charm.land/lipgloss/v2", "github.com/charmbracelet/x/ansi"},
 	"cmd/redoubt": {"*"},
 }
 

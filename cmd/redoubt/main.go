@@ -35,6 +35,7 @@ func commands() []command {
 		{"health", "say whether a node is ready, by exit code", runHealth},
 		{"config", "check or show the settings of a node without starting it", runConfig},
 		{"dev", "run a whole cluster on this machine, to try things out", runDev},
+		{"demo", "take a tour: a cluster here, and what happens when its nodes die", runDemo},
 		{"bench", "measure this server or Redis, or both side by side", runBench},
 		{"sim", "prove it: run simulated clusters through every kind of fault", runSim},
 		{"chaos", "prove it: break a real cluster in every way while clients use it", runChaos},
@@ -87,7 +88,7 @@ func runHelp(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	io.WriteString(stdout, "redoubt is a Redis-protocol-compatible replicated datastore.\n\nUsage: redoubt [subcommand] [--name value]…\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(stdout, "  %-10s %s\n", c.name, c.summary)
+		fmt.Fprintf(stdout, "  %-11s%s\n", c.name, c.summary)
 	}
 	io.WriteString(stdout, "\nWithout a subcommand it runs a node: \"redoubt\" is \"redoubt serve\".\n\"redoubt help serve\" lists the settings.\n")
 	return exitOK
