@@ -29,7 +29,7 @@ const patience = 30 * time.Second
 
 // port is the HTTP port of a node, on a real log and a real keyspace.
 type port struct {
-	t *testing.T
+	t testing.TB
 	*Server
 	node     *replica.Node
 	settings *server.Settings
@@ -45,7 +45,7 @@ type options struct {
 }
 
 // start opens a node; what it listens on is loopback as far as the port knows.
-func start(t *testing.T, o options) *port {
+func start(t testing.TB, o options) *port {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
