@@ -68,22 +68,25 @@ func paragraphs(text string, width int) (lines []string) {
 }
 
 // bars draws the newest points of a curve, one a column, from 0 to most, in height
-// lines. A zero is a thin line: it was measured, too.
+// lines. A zero is a dot: the hole that it makes is what one looks for.
 func bars(curve []float64, most float64, width, height int) []string {
 	curve = curve[max(0, len(curve)-width):]
 	lines := make([]string, height)
 	for row := range lines {
 		below := 8 * (height - 1 - row) // eighths of a line
-		var b strings.Builder
-		b.WriteString(strings.Repeat(" ", width-len(curve)))
+		line := []rune(strings.Repeat(" ", width-len(curve)))
 		for _, v := range curve {
-			eighths := 1
-			if most > 0 {
-				eighths = max(1, int(math.Round(v/most*float64(8*height))))
+			eighths := max(1, int(math.Round(v/most*float64(8*height))))
+			switch {
+			case v > 0:
+				line = append(line, []rune(" ▁▂▃▄▅▆▇█")[min(max(eighths-below, 0), 8)])
+			case below == 0:
+				line = append(line, '·')
+			default:
+				line = append(line, ' ')
 			}
-			b.WriteRune([]rune(" ▁▂▃▄▅▆▇█")[min(max(eighths-below, 0), 8)])
 		}
-		lines[row] = b.String()
+		lines[row] = string(line)
 	}
 	return lines
 }

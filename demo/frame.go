@@ -73,11 +73,21 @@ var keyLines = [...]string{
 	" z freeze/thaw   p cut off/heal   enter goes on   q ends the demo",
 }
 
+// heading judges the cluster, and says how far the story has come.
 func (s *Scene) heading() string {
-	left := fmt.Sprintf(" redoubt demo   %d nodes on this machine", len(s.Look.Nodes))
-	right := fmt.Sprintf("%s  %d of %d ", strings.Repeat("●", s.Number)+strings.Repeat("○", max(0, s.Steps-s.Number)), s.Number, s.Steps)
-	space := max(1, s.Width-lipgloss.Width(left)-lipgloss.Width(right))
-	return faint.Render(left + strings.Repeat(" ", space) + right)
+	left := " redoubt demo   "
+	right := fmt.Sprintf("  %s  %d of %d ", strings.Repeat("●", s.Number)+strings.Repeat("○", max(0, s.Steps-s.Number)), s.Number, s.Steps)
+	level, verdict := s.Look.Verdict()
+	style, sign := good, "● "
+	switch level {
+	case monitor.LevelWarn:
+		style, sign = warning, "▲ "
+	case monitor.LevelError:
+		style, sign = bad, "✖ "
+	}
+	room := max(1, s.Width-lipgloss.Width(left)-lipgloss.Width(right))
+	verdict = align(sign+verdict, room, true)
+	return faint.Render(left) + style.Render(verdict) + faint.Render(right)
 }
 
 // story is the title, the result of the last act and the text of the next.

@@ -31,11 +31,12 @@ func cast(nodes int) Look {
 		id := fmt.Sprint("n", i)
 		l.Nodes = append(l.Nodes, NodeLook{id, fmt.Sprintf("127.0.0.1:%d", 20000+i), Up})
 		l.Members = append(l.Members, monitor.Member{ID: id, Role: "follower", Figures: &monitor.Figures{
-			StatusPage: &server.StatusPage{Term: 3, First: 1, Last: 12345, Commit: 12344, Applied: 12344, Snapshot: 0},
+			StatusPage: &server.StatusPage{Term: 3, First: 1, Last: 12345, Commit: 12344, Applied: 12344, Ready: true},
 		}})
 		l.PerSecond[id] = 40
 	}
 	l.Members[0].Role = monitor.RoleLeader
+	l.Leader, l.Quorum, l.MembersUp = "n1", true, nodes
 	l.Acknowledged, l.Refused, l.Unknown, l.LongestGap = 12012, 6, 2, 187*time.Millisecond
 	for i := range 200 {
 		l.Curve = append(l.Curve, math.Round(20+6*math.Sin(float64(i)/4)))
@@ -75,7 +76,7 @@ func scenes() map[string]*Scene {
 	killed := scene(1, 0, 5)
 	killed.Busy = 1200 * time.Millisecond
 	killed.Look.die(0, Down)
-	killed.Look.Members[2].Role = monitor.RoleCandidate
+	killed.Look.Leader, killed.Look.Members[2].Role = "", monitor.RoleCandidate
 	killed.Look.Curve = append(killed.Look.Curve, 0, 0, 0)
 	said(killed, monitor.LevelInfo, "n1 leads in term 3")
 	said(killed, monitor.LevelWarn, "n1 was killed: SIGKILL to process 4711")
@@ -86,7 +87,8 @@ func scenes() map[string]*Scene {
 	split.Selected = 1
 	for i := range 2 {
 		split.Look.Nodes[i].State, split.Look.Members[i].Role = Cut, monitor.RoleCandidate
-		split.Look.Members[i].Lag = 754
+		split.Look.Members[i].Lag, split.Look.Members[i].Ready = 754, false
+		split.Look.Members[i].NotReady = []string{"leader: none known"}
 	}
 	split.Look.Members[2].Role = monitor.RoleLeader
 	for i := range 8 {
@@ -105,7 +107,7 @@ func scenes() map[string]*Scene {
 	all["proof"] = proof
 
 	failed := scene(5, 0, 9)
-	failed.Failed = true
+	failed.Failed, failed.Look.Quorum = true, false
 	failed.Result = errors.New("the proof has failed: demo:n1:0000017 was acknowledged and is not there, read through n1; " +
 		strings.Repeat("demo:n1:0000018 was acknowledged and is not there, read through n1; ", 9)).Error()
 	failed.Look.die(8, Paused)

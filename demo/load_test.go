@@ -58,7 +58,7 @@ func TestBars(t *testing.T) {
 	got := bars([]float64{9, 0, 1, 4, 8}, 8, 6, 2)
 	want := []string{
 		" █   █",
-		" █▁▂██",
+		" █·▂██",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)

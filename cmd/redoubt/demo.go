@@ -47,7 +47,7 @@ func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		err = fmt.Errorf("--nodes is between 3 and 9")
 	case !(*speed > 0):
 		err = fmt.Errorf("--speed is more than 0")
-	case !*auto && !isTerminal(stdout):
+	case !*auto && !(isTerminal(os.Stdin) && isTerminal(stdout)):
 		err = fmt.Errorf("demo needs a terminal; without one use --auto")
 	}
 	if err != nil {
