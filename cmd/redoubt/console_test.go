@@ -131,6 +131,9 @@ const drawn = `(() => {
 })()`
 
 func TestConsole(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	c := newCluster(t, 3)
 	c.startAll()
 	leader := c.leader()

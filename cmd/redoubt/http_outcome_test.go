@@ -18,6 +18,9 @@ import (
 // answered with 204 is in the value once, what was refused is not, and what is
 // uncertain is there at most once.
 func TestRESTOutcomesAreTrue(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	const writers, kills = 4, 4
 	c := newCluster(t, 3, "--command-timeout", "700ms")
 	c.startAll()

@@ -51,4 +51,10 @@
 // log indexes, not bytes. CLIENT UNPAUSE is obeyed during CLIENT PAUSE ALL.
 // CLIENT TRACKING is an unknown subcommand, which clients take as "not here".
 // There is no slow log and no latency monitor: both answer that they are empty.
+//
+// # Another door
+//
+// What is no RESP connection, such as the REST door of package web, comes in
+// through [Server.Execute] and [Server.Authenticate]: the rules for clients hold
+// there too.
 package server
