@@ -8,22 +8,39 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"redoubt/wal"
 )
 
-// DiskTrouble is what a node's disk suffers from, as the content of its control
-// file says.
+// DiskTrouble is what a node's disk suffers from. It does as long as the file of
+// that trouble is there.
 type DiskTrouble string
 
 const (
 	DiskLow  DiskTrouble = "low"  // no space is free, but what is written finds some
 	DiskFull DiskTrouble = "full" // nothing can be written
+	DiskSlow DiskTrouble = "slow" // a sync begins slowSync late
 )
 
-// ControlFile is where the trouble of the disk under a data directory is named. No
-// file, no trouble.
-func ControlFile(dataDir string) string { return dataDir + ".disk" }
+// slowSync makes the time long in which written bytes are not safe yet.
+const slowSync = 25 * time.Millisecond
+
+func diskTroubles() []DiskTrouble { return []DiskTrouble{DiskLow, DiskFull, DiskSlow} }
+
+// File is the file that stands for the trouble of the disk under a data directory.
+func (t DiskTrouble) File(dataDir string) string { return dataDir + ".disk-" + string(t) }
+
+// begin lets the disk suffer.
+func (t DiskTrouble) begin(dataDir string) error { return os.WriteFile(t.File(dataDir), nil, 0o600) }
+
+// end is no error when the disk does not suffer.
+func (t DiskTrouble) end(dataDir string) error {
+	if err := os.Remove(t.File(dataDir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
 
 // Disk is the system's file system, except that bytes live in the memory of the
 // process until they are synced: SIGKILL then takes what a power cut would. That
@@ -35,7 +52,7 @@ func ControlFile(dataDir string) string { return dataDir + ".disk" }
 // has no sync that takes time, in which most of what can go wrong does.
 type Disk struct {
 	wal.FS
-	control string
+	dataDir string
 
 	mu   sync.Mutex // guards open and what its files have pending
 	open map[string][]*unsyncedFile
@@ -43,20 +60,17 @@ type Disk struct {
 
 // NewDisk returns the disk under a data directory.
 func NewDisk(dataDir string) wal.FS {
-	return &Disk{FS: wal.OS(), control: ControlFile(dataDir), open: map[string][]*unsyncedFile{}}
+	return &Disk{FS: wal.OS(), dataDir: dataDir, open: map[string][]*unsyncedFile{}}
 }
 
-func (d *Disk) trouble() DiskTrouble {
-	text, err := os.ReadFile(d.control)
-	if err != nil {
-		return ""
-	}
-	return DiskTrouble(text)
+func (d *Disk) suffers(t DiskTrouble) bool {
+	_, err := os.Stat(t.File(d.dataDir))
+	return err == nil
 }
 
 // FreeBytes implements wal.FS.
 func (d *Disk) FreeBytes(path string) (uint64, error) {
-	if d.trouble() == DiskLow {
+	if d.suffers(DiskLow) {
 		return 0, nil
 	}
 	return d.FS.FreeBytes(path)
@@ -102,10 +116,16 @@ func (d *Disk) Rename(old, new string) error {
 
 // check fails when the disk is full.
 func (d *Disk) check(op, path string) error {
-	if d.trouble() == DiskFull {
+	if d.suffers(DiskFull) {
 		return &fs.PathError{Op: op, Path: path, Err: syscall.ENOSPC}
 	}
 	return nil
+}
+
+func (d *Disk) beSlow() {
+	if d.suffers(DiskSlow) {
+		time.Sleep(slowSync)
+	}
 }
 
 // unsyncedFile keeps what is written to it until Sync.
@@ -163,6 +183,7 @@ func (f *unsyncedFile) ReadAt(p []byte, offset int64) (int, error) {
 }
 
 func (f *unsyncedFile) Sync() error {
+	f.disk.beSlow()
 	if err := f.flush(); err != nil {
 		return err
 	}
@@ -170,6 +191,7 @@ func (f *unsyncedFile) Sync() error {
 }
 
 func (f *unsyncedFile) Datasync() error {
+	f.disk.beSlow()
 	if err := f.flush(); err != nil {
 		return err
 	}

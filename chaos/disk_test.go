@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"redoubt/wal"
 )
@@ -113,26 +114,43 @@ func TestRenameOfAnUnsyncedFile(t *testing.T) {
 	must(t, f.Close())
 }
 
+// Bytes of a sync that is under way are not safe yet.
+func TestSlowSync(t *testing.T) {
+	d, dir := newTestDisk(t)
+	path := filepath.Join(dir, "f")
+	f := create(t, d, path)
+	must(t, DiskSlow.begin(dir))
+	_, err := f.Write([]byte("abc"))
+	must(t, err)
+	began := time.Now()
+	must(t, f.Sync())
+	if took := time.Since(began); took < slowSync {
+		t.Errorf("it took %v", took)
+	}
+	wantOnDisk(t, path, "abc")
+}
+
 func TestDiskTrouble(t *testing.T) {
 	d, dir := newTestDisk(t)
 	f := create(t, d, filepath.Join(dir, "f"))
 	if free, err := d.FreeBytes(dir); err != nil || free == 0 {
 		t.Errorf("%d bytes free, %v", free, err)
 	}
-	must(t, os.WriteFile(ControlFile(dir), []byte(DiskLow), 0o600))
+	must(t, DiskLow.begin(dir))
 	if free, err := d.FreeBytes(dir); err != nil || free != 0 {
 		t.Errorf("low: %d bytes free, %v", free, err)
 	}
 	_, err := f.Write([]byte("a"))
 	must(t, err)
-	must(t, os.WriteFile(ControlFile(dir), []byte(DiskFull), 0o600))
+	must(t, DiskFull.begin(dir))
 	if _, err := f.Write([]byte("a")); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("full: %v", err)
 	}
 	if _, err := d.OpenFile(filepath.Join(dir, "g"), os.O_CREATE|os.O_WRONLY, 0o600); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("full: %v", err)
 	}
-	must(t, os.Remove(ControlFile(dir)))
+	must(t, DiskFull.end(dir))
+	must(t, DiskFull.end(dir)) // it does not suffer
 	_, err = f.Write([]byte("a"))
 	must(t, err)
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"redoubt/devcluster"
@@ -110,7 +108,7 @@ func (x *injector) fault(ctx context.Context, f Fault) error {
 			errs = append(errs, x.restart(ctx, n, f.Length/8))
 		}
 		return errors.Join(errs...)
-	case LowDisk, FullDisk:
+	case LowDisk, FullDisk, SlowDisk:
 		return x.troubleDisks(ctx, f)
 	}
 	x.bendLinks(ctx, f)
@@ -140,15 +138,27 @@ func (x *injector) killFor(ctx context.Context, f Fault, length time.Duration, n
 	silence := &effect{on: func(from, to *devcluster.Node) devcluster.LinkState {
 		return devcluster.LinkState{Stalled: !f.Cut && (slices.Contains(nodes, from) || slices.Contains(nodes, to))}
 	}}
+	var errs []error
+	if f.BusyDisks { // they are in the middle of a sync when the power goes
+		for _, n := range nodes {
+			errs = append(errs, DiskSlow.begin(n.DataDir))
+		}
+		sleep(ctx, slowBefore)
+	}
 	x.kill(silence, !f.Cut, nodes)
+	for _, n := range nodes {
+		errs = append(errs, DiskSlow.end(n.DataDir))
+	}
 	sleep(ctx, length)
 	x.remove(silence)
-	var errs []error
 	for _, n := range nodes {
 		errs = append(errs, x.start(n))
 	}
 	return errors.Join(errs...)
 }
+
+// slowBefore is how long disks are slow before their power goes.
+const slowBefore = 4 * slowSync
 
 // kill cuts the power of the nodes, at the same moment.
 func (x *injector) kill(silence *effect, silent bool, nodes []*devcluster.Node) {
@@ -236,36 +246,35 @@ func (x *injector) ask(n *devcluster.Node) (bool, error) {
 }
 
 func (x *injector) troubleDisks(ctx context.Context, f Fault) error {
-	trouble := DiskLow
-	if f.Kind == FullDisk {
-		trouble = DiskFull
-	}
+	trouble := map[Kind]DiskTrouble{LowDisk: DiskLow, FullDisk: DiskFull, SlowDisk: DiskSlow}[f.Kind]
 	nodes := x.pick(f, f.Count)
-	var errs []error
-	x.mu.Lock()
-	for _, n := range nodes {
-		if trouble == DiskFull {
+	if trouble == DiskFull {
+		x.mu.Lock()
+		for _, n := range nodes {
 			x.exits[n] = append(x.exits[n], exitDisk)
 		}
-		errs = append(errs, os.WriteFile(ControlFile(n.DataDir), []byte(trouble), 0o600))
+		x.mu.Unlock()
 	}
-	x.mu.Unlock()
-	sleep(ctx, f.Length)
-	for _, n := range nodes {
-		errs = append(errs, removeControl(n))
+	err := x.sufferFor(ctx, trouble, f.Length, nodes)
+	if err != nil || trouble != DiskFull {
+		return err
 	}
-	if trouble == DiskLow {
-		return errors.Join(errs...)
-	}
+	var errs []error
 	for _, n := range nodes {
 		errs = append(errs, x.start(n))
 	}
 	return errors.Join(errs...)
 }
 
-func removeControl(n *devcluster.Node) error {
-	if err := os.Remove(ControlFile(n.DataDir)); err != nil && !errors.Is(err, syscall.ENOENT) {
-		return err
+// sufferFor gives the disks of the nodes a trouble for some time.
+func (x *injector) sufferFor(ctx context.Context, t DiskTrouble, length time.Duration, nodes []*devcluster.Node) error {
+	var errs []error
+	for _, n := range nodes {
+		errs = append(errs, t.begin(n.DataDir))
 	}
-	return nil
+	sleep(ctx, length)
+	for _, n := range nodes {
+		errs = append(errs, t.end(n.DataDir))
+	}
+	return errors.Join(errs...)
 }

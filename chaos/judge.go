@@ -22,7 +22,10 @@ func (r *run) heal(ctx context.Context, round int) (bool, error) {
 	failures := x.failures
 	x.failures = nil
 	for _, n := range r.cluster.Nodes {
-		failures = append(failures, removeControl(n), n.Continue(), x.start(n))
+		for _, t := range diskTroubles() {
+			failures = append(failures, t.end(n.DataDir))
+		}
+		failures = append(failures, n.Continue(), x.start(n))
 	}
 	var ended *devcluster.ExitError
 	for _, err := range failures {

@@ -31,12 +31,13 @@ const (
 	Lossy        Kind = "lossy"   // messages are dropped on all links
 	LowDisk      Kind = "low-disk"
 	FullDisk     Kind = "full-disk"
+	SlowDisk     Kind = "slow-disk"
 )
 
 // Kinds lists them all.
 func Kinds() []Kind {
 	return []Kind{KillLeader, KillOne, KillSeveral, KillAll, KillAgain, PauseLeader, PauseOne, StopLeader, RestartAll,
-		Partition, CutOffLeader, MuteLeader, DeafenLeader, OneWay, Slow, Lossy, LowDisk, FullDisk}
+		Partition, CutOffLeader, MuteLeader, DeafenLeader, OneWay, Slow, Lossy, LowDisk, FullDisk, SlowDisk}
 }
 
 // ParseKinds reads a list with commas.
@@ -63,10 +64,12 @@ type Fault struct {
 	Count int   `json:"count"` // of nodes that are killed or whose disks suffer, or of one side of a partition
 	// Cut: links break, and those of a killed node, too; otherwise they stall, as when
 	// a cable is pulled or a machine is gone.
-	Cut    bool          `json:"cut"`
-	Delay  time.Duration `json:"delay_ns"`
-	Loss   float64       `json:"loss"`
-	Jitter time.Duration `json:"jitter_ns"`
+	Cut bool `json:"cut"`
+	// BusyDisks: the disks of those that lose their power are slow before.
+	BusyDisks bool          `json:"busy_disks"`
+	Delay     time.Duration `json:"delay_ns"`
+	Loss      float64       `json:"loss"`
+	Jitter    time.Duration `json:"jitter_ns"`
 }
 
 // Round is what goes wrong between two judgements. Faults may overlap.
@@ -111,16 +114,17 @@ func NewPlan(seed uint64, rounds, nodes int, kinds []Kind, length time.Duration)
 
 func newFault(rng *rand.Rand, kind Kind, nodes int, length time.Duration) Fault {
 	f := Fault{
-		Kind:   kind,
-		At:     length/10 + between(rng, 0, length*3/10),
-		Length: between(rng, length/20, length/2),
-		Nodes:  rng.Perm(nodes),
-		Cut:    rng.IntN(2) == 0,
+		Kind:      kind,
+		At:        length/10 + between(rng, 0, length*3/10),
+		Length:    between(rng, length/20, length/2),
+		Nodes:     rng.Perm(nodes),
+		Cut:       rng.IntN(2) == 0,
+		BusyDisks: rng.IntN(2) == 0,
 	}
 	switch kind {
 	case KillSeveral:
 		f.Count = 1 + rng.IntN(max(1, nodes-1))
-	case LowDisk, FullDisk:
+	case LowDisk, FullDisk, SlowDisk:
 		f.Count = 1 + rng.IntN(nodes)
 	case Partition:
 		f.Count = 1 + rng.IntN(max(1, nodes/2))
