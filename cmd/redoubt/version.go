@@ -12,9 +12,16 @@ import (
 // in the commit that is tagged with it.
 const version = "0.1.0"
 
+// linkedRevision is set by the linker (Makefile, LDFLAGS), and is empty in a
+// binary that was built without make.
+var linkedRevision string
+
 // revision is the commit the binary was built from, "unknown" when it was built
 // outside a checkout.
 func revision() string {
+	if linkedRevision != "" {
+		return linkedRevision
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
