@@ -28,5 +28,6 @@
 //
 // Acts and keys change the cluster one after the other, never two at a time: a
 // devcluster.Node belongs to one goroutine. Stage and Load may be read from any.
-// Close ends all processes and removes all files, and every way out leads there.
+// Close ends all processes and removes all files, and every way out leads there but
+// a SIGKILL to this process: then the kernel ends the nodes, and the files stay.
 package demo

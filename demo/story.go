@@ -34,8 +34,8 @@ func (s *Stage) Story() []Step {
 				"do it here", (*Stage).useAnyNode},
 		}},
 		{"The leader dies", []Act{
-			{"Every write passes through the leader. Now it is killed with SIGKILL, as a power cut would. " +
-				"Watch the roles and the curve of the writes: the others notice the silence, and elect one of them in a new term.",
+			{"Every write passes through the leader. Now its process is killed with SIGKILL: it can save nothing and say nothing. " +
+				"Watch the roles and the curve of the writes while the others elect one of them in a new term.",
 				"kill the leader", (*Stage).killLeader},
 			{"The dead node still has its disk. Started again, it finds a newer term, follows the new leader, and takes from it what it has missed.",
 				"start it again", (*Stage).revive},
@@ -48,8 +48,8 @@ func (s *Stage) Story() []Step {
 				"start it again", (*Stage).catchUp},
 		}},
 		{"The network splits", []Act{
-			{fmt.Sprintf("The leader%s is cut off from the other %d nodes: nothing arrives any more. "+
-				"Its side must refuse, for the other one may decide without it. The majority elects a leader and goes on.", alsoCut(minority), n-minority),
+			{fmt.Sprintf("The leader%s is cut off from the other %d nodes: nothing arrives any more, and nothing breaks. "+
+				"That takes longer to notice than a death. That side must refuse, for the other one may decide without it; the majority elects a leader and goes on.", alsoCut(minority), n-minority),
 				"split the network", (*Stage).split},
 			{"When the two sides can hear each other again, the old leader meets a higher term and follows. What the majority wrote is then on every node.",
 				"heal the network", (*Stage).reunite},
