@@ -9,8 +9,14 @@ ROUNDS      ?= 20
 ADDR        ?= 127.0.0.1:7001
 GOTESTFLAGS ?=
 
+# Of the release, and of the commit ("-dirty" when files differ from it).
+VERSION  = $(shell sed -n 's/^const version = "\(.*\)"/\1/p' cmd/redoubt/version.go)
+REVISION = $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null)
+LDFLAGS  = -s -w -X main.linkedRevision=$(REVISION)
+TARGETS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+
 .DEFAULT_GOAL := help
-.PHONY: help run demo start-3 start-5 watch build test lint race short sim chaos bench mutants fuzz compat faults docs clean
+.PHONY: help run demo start-3 start-5 watch build dist test lint race short sim chaos bench mutants fuzz compat faults docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## */\1\t/' | expand -t 12
@@ -31,7 +37,16 @@ watch: ## watch a cluster live in the terminal (ADDR=127.0.0.1:7001)
 	$(GO) run ./cmd/redoubt watch --addr $(ADDR)
 
 build: ## build the static binary bin/redoubt
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/redoubt ./cmd/redoubt
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/redoubt ./cmd/redoubt
+
+dist: ## build static binaries for TARGETS (Linux and macOS) and their checksums, into dist/
+	@rm -rf dist && mkdir dist
+	@for target in $(TARGETS); do \
+		out=dist/redoubt-$(VERSION)-$$(echo $$target | tr / -); echo $$out; \
+		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} \
+			$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $$out ./cmd/redoubt || exit 1; \
+	done
+	cd dist && sha256sum redoubt-* > SHA256SUMS
 
 test: lint race ## everything a change must pass: lint and all tests with the race detector
 
