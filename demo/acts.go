@@ -11,8 +11,12 @@ import (
 	"redoubt/monitor"
 )
 
-// bulkWrites are made while a follower is away.
-const bulkWrites = bulkClients * 250
+// While a follower is away, so many writes are made, or as many as this time has
+// room for.
+const (
+	bulkWrites = bulkClients * 250
+	bulkTime   = 3 * time.Second
+)
 
 // errNotAsTold: the cluster has done something else than the story says.
 var errNotAsTold = errors.New("this is not what the story tells")
@@ -88,14 +92,11 @@ func (s *Stage) kill(n *devcluster.Node) {
 	s.warn("%s was killed: SIGKILL to process %d", n.ID, pid)
 }
 
-// startVictim starts the node that an act before has killed.
+// startVictim starts the node that an act before has killed, and whatever keys have
+// stopped since.
 func (s *Stage) startVictim() (victim *devcluster.Node, began time.Time, err error) {
-	victim, began = s.victims[0], time.Now()
-	if !victim.Running() { // a key may have been faster
-		err = victim.Start()
-		s.info("%s is started again", victim.ID)
-	}
-	return victim, began, err
+	began = time.Now()
+	return s.victims[0], began, s.bringBack()
 }
 
 func (s *Stage) revive(ctx context.Context) (string, error) {
@@ -139,7 +140,9 @@ func (s *Stage) killFollower(ctx context.Context) (string, error) {
 	}
 	s.kill(victim)
 	before, began := s.Load.Figures().Acknowledged, time.Now()
-	s.Load.Bulk(ctx, leader, bulkWrites)
+	bulk, cancel := context.WithTimeout(ctx, bulkTime)
+	s.Load.Bulk(bulk, leader, bulkWrites)
+	cancel()
 	took, f := time.Since(began), s.Load.Figures()
 	return fmt.Sprintf("%s writes were acknowledged within %s, without %s. The longest time without one was %s.",
 		whole(uint64(f.Acknowledged-before)), short(took), victim.ID, short(f.LongestGap)), ctx.Err()

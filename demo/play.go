@@ -69,7 +69,7 @@ func (p *player) act(ctx context.Context, s *Stage, act Act) error {
 	const width = 78
 	p.printf("%s\n\n", strings.Join(paragraphs(act.Text, width), "\n"))
 	p.pause(ctx, readTime)
-	acting, cancel := context.WithTimeout(ctx, actTimeout)
+	acting, cancel := context.WithTimeoutCause(ctx, actTimeout, errGaveUp)
 	defer cancel()
 	result, err := act.do(s, acting)
 	switch {

@@ -234,7 +234,7 @@ func (m *model) start(job func(context.Context) tea.Msg) tea.Cmd {
 	m.jobs.Add(1)
 	return func() tea.Msg {
 		defer m.jobs.Done()
-		ctx, cancel := context.WithTimeout(m.ctx, actTimeout)
+		ctx, cancel := context.WithTimeoutCause(m.ctx, actTimeout, errGaveUp)
 		defer cancel()
 		return job(ctx)
 	}

@@ -233,10 +233,21 @@ func do(n *devcluster.Node, args ...string) (string, error) {
 	return v.String(), nil
 }
 
-// mend undoes whatever keys and earlier acts have left: an act begins with a
-// cluster in order.
+// mend undoes whatever keys and earlier acts have left: a step begins with a cluster
+// in order.
 func (s *Stage) mend(ctx context.Context) error {
-	s.heal()
+	if err := s.bringBack(); err != nil {
+		return err
+	}
+	s.Load.Start()
+	return s.Cluster.AwaitReady(ctx)
+}
+
+// bringBack lets all nodes run and hear each other, and waits for nothing.
+func (s *Stage) bringBack() error {
+	if s.heal() {
+		s.info("the network is whole again")
+	}
 	for _, n := range s.Cluster.Nodes {
 		switch {
 		case !n.Running():
@@ -245,14 +256,17 @@ func (s *Stage) mend(ctx context.Context) error {
 				return err
 			}
 		case n.Paused():
+			s.info("%s goes on: SIGCONT", n.ID)
 			if err := n.Continue(); err != nil {
 				return err
 			}
 		}
 	}
-	s.Load.Start()
-	return s.Cluster.AwaitReady(ctx)
+	return nil
 }
+
+// errGaveUp is why an act's context ends.
+var errGaveUp = fmt.Errorf("gave up after %s", actTimeout)
 
 // separate cuts nodes off from all others, both ways: nothing arrives, nothing breaks.
 func (s *Stage) separate(side []*devcluster.Node) {
