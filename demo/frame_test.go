@@ -192,6 +192,9 @@ func TestTextsFit(t *testing.T) {
 		s.Cluster.Nodes = append(s.Cluster.Nodes, &devcluster.Node{ID: fmt.Sprint("n", i+1), Addr: "127.0.0.1:32767"})
 	}
 	for _, step := range s.Story() {
+		if lines := paragraphs(step.After, 76); len(lines) > storyLines-2 {
+			t.Errorf("%s: %d lines afterwards", step.Title, len(lines))
+		}
 		for i, act := range step.Acts {
 			room := storyLines
 			if i > 0 {

@@ -15,6 +15,8 @@ import (
 const (
 	readTime = 4 * time.Second // for what is about to happen
 	lookTime = 3 * time.Second // for what has happened
+
+	textWidth = 78
 )
 
 // Play tells the story in lines of plain text, without keys. It fails when an act
@@ -34,6 +36,9 @@ func Play(ctx context.Context, config Config, speed float64, out io.Writer) (err
 			if err := p.act(ctx, s, act); err != nil {
 				return err
 			}
+		}
+		if step.After != "" {
+			p.printf("%s\n\n", strings.Join(paragraphs(step.After, textWidth), "\n"))
 		}
 	}
 	return nil
@@ -66,8 +71,7 @@ func (p *player) pause(ctx context.Context, d time.Duration) {
 }
 
 func (p *player) act(ctx context.Context, s *Stage, act Act) error {
-	const width = 78
-	p.printf("%s\n\n", strings.Join(paragraphs(act.Text, width), "\n"))
+	p.printf("%s\n\n", strings.Join(paragraphs(act.Text, textWidth), "\n"))
 	p.pause(ctx, readTime)
 	acting, cancel := context.WithTimeoutCause(ctx, actTimeout, errGaveUp)
 	defer cancel()
@@ -80,7 +84,7 @@ func (p *player) act(ctx context.Context, s *Stage, act Act) error {
 	}
 	l := s.Look()
 	p.printf("\n%s\n", l.text(80))
-	p.printf("\n=> %s\n\n", strings.Join(paragraphs(result, width-3), "\n   "))
+	p.printf("\n=> %s\n\n", strings.Join(paragraphs(result, textWidth-3), "\n   "))
 	p.pause(ctx, lookTime)
 	return nil
 }

@@ -93,7 +93,7 @@ func (m *model) tell() {
 	case m.over:
 		m.scene.Text, m.scene.Button = farewell, "prove it again"
 	case m.act == len(step.Acts):
-		m.scene.Text, m.scene.Button = "", "go on: "+m.story[m.step+1].Title
+		m.scene.Text, m.scene.Button = step.After, "go on: "+m.story[m.step+1].Title
 	default:
 		m.scene.Text, m.scene.Button = step.Acts[m.act].Text, step.Acts[m.act].Button
 	}

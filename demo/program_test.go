@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -79,7 +80,7 @@ func paper(t *testing.T, story []Step) *keyboard {
 }
 
 func TestSelect(t *testing.T) {
-	k := paper(t, []Step{{"one", []Act{{Text: "text", Button: "button"}}}})
+	k := paper(t, []Step{{"one", []Act{{Text: "text", Button: "button"}}, ""}})
 	for _, tt := range []struct {
 		keys string
 		want int
@@ -112,13 +113,13 @@ func TestStoryGoesOn(t *testing.T) {
 			return name + " result", nil
 		}}
 	}
-	k := paper(t, []Step{{"one", []Act{act("a"), act("b")}}, {"two", []Act{act("c")}}})
+	k := paper(t, []Step{{"one", []Act{act("a"), act("b")}, "that was one"}, {"two", []Act{act("c")}, ""}})
 	for i, want := range []struct{ key, title, text, button, result string }{
 		{"", "one", "a text", "a button", ""},
 		{"enter", "one", "b text", "b button", "a result"},
 		{"space", "one", "a text", "a button", "b went wrong"},
 		{"enter", "one", "b text", "b button", "a result"},
-		{"enter", "one", "", "go on: two", "b result"},
+		{"enter", "one", "that was one", "go on: two", "b result"},
 		{"enter", "two", "c text", "c button", ""},
 		{"enter", "two", farewell, "prove it again", "c result"},
 		{"enter", "two", farewell, "prove it again", "c result"},
@@ -144,7 +145,7 @@ func TestStoryGoesOn(t *testing.T) {
 
 // TestOneJobAtATime: while one is under way no key begins another, and q quits.
 func TestOneJobAtATime(t *testing.T) {
-	k := paper(t, []Step{{"one", []Act{{"text", "button", func(*Stage, context.Context) (string, error) { return "", nil }}}}})
+	k := paper(t, []Step{{"one", []Act{{"text", "button", func(*Stage, context.Context) (string, error) { return "", nil }}}, ""}})
 	_, job := k.m.Update(tea.KeyPressMsg{Code: tea.KeyEnter})
 	for _, key := range []string{"enter", "k", "r", "z", "p", "t"} {
 		k.press(key)
@@ -172,9 +173,12 @@ func onStage(t *testing.T) *keyboard {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		var looking sync.WaitGroup
+		looking.Go(func() { s.Look() }) // as a screen does that is about to go
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
+		looking.Wait()
 		if left, _ := os.ReadDir(os.Getenv("TMPDIR")); len(left) > 0 {
 			t.Errorf("%s is left behind", left[0].Name())
 		}

@@ -33,8 +33,11 @@ type Stage struct {
 
 	say       func(monitor.Event)
 	unfollow  context.CancelFunc
-	collector monitor.Collector
 	victims   []*devcluster.Node // of the act before
+
+	looking   sync.Mutex // a screen may still look while Close is called
+	collector monitor.Collector
+	closed    bool
 
 	mu     sync.Mutex // guards what follows
 	reigns []reign
@@ -82,7 +85,10 @@ func (s *Stage) Close() error {
 		n.Kill() // first, so that no client waits for a reply
 	}
 	s.Load.Stop()
+	s.looking.Lock()
 	s.collector.Close()
+	s.closed = true
+	s.looking.Unlock()
 	return s.Cluster.Close()
 }
 
@@ -140,8 +146,13 @@ type NodeLook struct {
 	State    State
 }
 
-// Look asks all nodes. One goroutine at a time may do so.
+// Look asks all nodes.
 func (s *Stage) Look() Look {
+	s.looking.Lock()
+	defer s.looking.Unlock()
+	if s.closed {
+		return Look{}
+	}
 	l := Look{Snapshot: s.collector.Collect(), Figures: s.Load.Figures()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
