@@ -31,9 +31,9 @@ type Stage struct {
 	Cluster *devcluster.Cluster
 	Load    *Load
 
-	say       func(monitor.Event)
-	unfollow  context.CancelFunc
-	victims   []*devcluster.Node // of the act before
+	say      func(monitor.Event)
+	unfollow context.CancelFunc
+	victims  []*devcluster.Node // of the act before
 
 	looking   sync.Mutex // a screen may still look while Close is called
 	collector monitor.Collector
