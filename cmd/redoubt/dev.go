@@ -115,13 +115,13 @@ func (d *dev) greet() {
 	fmt.Fprintf(d.out, "redoubt %s, %d nodes; data and logs in %s (%s)\n\n", version, len(c.Nodes), c.Dir, where)
 	leader := c.Leader()
 	w := tabwriter.NewWriter(d.out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "  node\tclients\tstatus, metrics\tpid\t")
+	fmt.Fprintln(w, "  node\tclients\tconsole, REST\tpid\t")
 	for _, n := range c.Nodes {
 		role := ""
 		if n == leader {
 			role = "leader"
 		}
-		fmt.Fprintf(w, "  %s\t%s\thttp://%s/status\t%d\t%s\n", n.ID, n.Addr, n.HTTPAddr, n.Pid(), role)
+		fmt.Fprintf(w, "  %s\t%s\thttp://%s/\t%d\t%s\n", n.ID, n.Addr, n.HTTPAddr, n.Pid(), role)
 	}
 	w.Flush()
 	first, last := port(c.Nodes[0].Addr), port(c.Nodes[len(c.Nodes)-1].Addr)
