@@ -6,8 +6,8 @@ import "fmt"
 type aim struct {
 	what   string
 	value  float64
-	atMost bool                           // less is better
-	ratio  func(s *Suite) (float64, bool) // false: not measured
+	atMost bool                                       // less is better
+	ratio  func(s *Suite, of summary) (float64, bool) // false: not measured
 }
 
 // met compares what is printed, two digits, with the aim.
@@ -40,27 +40,30 @@ func aims() []aim {
 	}
 	out = append(out, aim{
 		what: fmt.Sprintf("%s: median latency of %s to %s", setAlone, redoubtThree, redisOne), value: 1.6, atMost: true,
-		ratio: func(s *Suite) (float64, bool) {
-			return quotient(s.median(setAlone, redoubtThree, p50), s.median(setAlone, redisOne, p50))
+		ratio: func(s *Suite, of summary) (float64, bool) {
+			return quotient(of(s, setAlone, redoubtThree, p50()), of(s, setAlone, redisOne, p50()))
 		},
 	})
 	for _, w := range []string{setHalf, getHalf} {
 		out = append(out, aim{
 			what: fmt.Sprintf("%s: p99 to p50 of %s", w, redoubtThree), value: 3, atMost: true,
-			ratio: func(s *Suite) (float64, bool) {
-				return quotient(s.median(w, redoubtThree, p99), s.median(w, redoubtThree, p50))
+			ratio: func(s *Suite, of summary) (float64, bool) {
+				ratio := of(s, w, redoubtThree, tail())
+				return ratio, ratio != 0
 			},
 		})
 	}
 	return append(out, aim{
 		what: fmt.Sprintf("memory for a small key, by their own count, of %s to %s", redoubtOne, redisOne), value: 1.3, atMost: true,
-		ratio: func(s *Suite) (float64, bool) { return quotient(s.ownMemory(redoubtOne), s.ownMemory(redisOne)) },
+		ratio: func(s *Suite, of summary) (float64, bool) {
+			return quotient(s.ownMemory(redoubtOne), s.ownMemory(redisOne))
+		},
 	})
 }
 
-func throughputRatio(workload, of, to string) func(s *Suite) (float64, bool) {
-	return func(s *Suite) (float64, bool) {
-		return quotient(s.median(workload, of, throughput), s.median(workload, to, throughput))
+func throughputRatio(workload, ours, theirs string) func(s *Suite, of summary) (float64, bool) {
+	return func(s *Suite, of summary) (float64, bool) {
+		return quotient(of(s, workload, ours, throughput()), of(s, workload, theirs, throughput()))
 	}
 }
 

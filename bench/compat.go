@@ -10,10 +10,7 @@ import (
 )
 
 // compatLink sends batches through a go-redis client that has one connection.
-type compatLink struct {
-	client *redis.Client
-	lost   error // why the connection broke
-}
+type compatLink struct{ client *redis.Client }
 
 func dialCompat(ctx context.Context, addr string, o *Options) (link, error) {
 	c := redis.NewClient(&redis.Options{

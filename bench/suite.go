@@ -244,7 +244,7 @@ func (s *suite) options(ctx context.Context, sys *system, w workload) (Options, 
 	o.Keys, o.ValueBytes, o.Fill = suiteKeys, Range{suiteValueBytes, suiteValueBytes}, false
 	o.Duration, o.Warmup = s.o.Each, suiteWarmup
 	if w.halfOf != "" {
-		o.Rate = s.report.median(w.halfOf, sys.name, throughput) / 2
+		o.Rate = max(median(s.report, w.halfOf, sys.name, throughput())/2, 1) // 0 would be a closed loop
 	}
 	if err := o.Commands.UnmarshalText([]byte(w.commands)); err != nil {
 		return o, err
@@ -264,22 +264,52 @@ func commandLine(o Options) string {
 	return line
 }
 
-func throughput(r SuiteRun) float64 { return r.PerSecond }
-func p50(r SuiteRun) float64        { return r.P50 }
-func p99(r SuiteRun) float64        { return r.P99 }
+// figure is one number of a run.
+type figure struct {
+	of     func(SuiteRun) float64
+	atBest func(values []float64) float64
+}
 
-// median is that of the rounds, 0 when there are none.
-func (s *Suite) median(workload, system string, figure func(SuiteRun) float64) float64 {
+func throughput() figure {
+	return figure{func(r SuiteRun) float64 { return r.PerSecond }, slices.Max[[]float64]}
+}
+func p50() figure { return figure{func(r SuiteRun) float64 { return r.P50 }, slices.Min[[]float64]} }
+func p99() figure { return figure{func(r SuiteRun) float64 { return r.P99 }, slices.Min[[]float64]} }
+
+// tail is how much longer the slowest hundredth takes than the rest, within one run.
+func tail() figure {
+	return figure{func(r SuiteRun) float64 { return r.P99 / max(r.P50, 1) }, slices.Min[[]float64]}
+}
+
+// values are those of all rounds, in order of size.
+func (s *Suite) values(workload, system string, f figure) []float64 {
 	var values []float64
 	for _, r := range s.Runs {
 		if r.Workload == workload && r.System == system {
-			values = append(values, figure(r))
+			values = append(values, f.of(r))
 		}
 	}
+	slices.Sort(values)
+	return values
+}
+
+// summary makes one number of those of all rounds; 0 when there are none.
+type summary func(s *Suite, workload, system string, f figure) float64
+
+func median(s *Suite, workload, system string, f figure) float64 {
+	values := s.values(workload, system, f)
 	n := len(values)
 	if n == 0 {
 		return 0
 	}
-	slices.Sort(values)
 	return (values[(n-1)/2] + values[n/2]) / 2
+}
+
+// best is of the round in which the rest of the machine disturbed least.
+func best(s *Suite, workload, system string, f figure) float64 {
+	values := s.values(workload, system, f)
+	if len(values) == 0 {
+		return 0
+	}
+	return f.atBest(values)
 }

@@ -104,3 +104,26 @@ func TestBenchAgainstANode(t *testing.T) {
 		}
 	}
 }
+
+// On a terminal one line is written anew; elsewhere there are lines.
+func TestBenchProgress(t *testing.T) {
+	points := []bench.Point{{Seconds: -1}, {Seconds: 5, OKPerSecond: 1234, P50: 100, P99: 200}, {Seconds: 10, OKPerSecond: 1000, Errors: 2, Uncertain: 1}}
+	var terminal, file bytes.Buffer
+	o := bench.DefaultOptions()
+	for _, w := range []*bytes.Buffer{&terminal, &file} {
+		p := newBenchProgress(w, &o)
+		p.terminal = w == &terminal
+		for _, at := range points {
+			p.show(at)
+		}
+		p.end()
+	}
+	lines := strings.Split(terminal.String(), "\r\x1b[K")
+	if len(lines) != 5 || !strings.Contains(lines[1], "warming up") || !strings.HasPrefix(lines[2], "[██████████··········]   5.0 s        1234/s") ||
+		!strings.HasPrefix(lines[3], "[████████████████████]") || !strings.HasSuffix(lines[3], "3 errors") || lines[4] != "" {
+		t.Errorf("%q", lines)
+	}
+	if text := file.String(); !strings.HasPrefix(text, "warming up\n") || strings.ContainsAny(text, "\r\x1b") {
+		t.Errorf("%q", text)
+	}
+}
