@@ -32,8 +32,8 @@
 // The nodes are `redoubt chaos node`: `redoubt serve` on a Disk that keeps in the
 // process's memory what was not synced. SIGKILL alone loses nothing that was written
 // to a file, synced or not; here it takes what a power cut would take. So every
-// kill of a run is one. Before every other kill the disks are slow: what was
-// acknowledged before it was synced has 25 ms to get lost, not one.
+// kill of a run is one. Before every other kill the disks of a majority are slow:
+// what was acknowledged before it was synced has 25 ms to get lost, not one.
 //
 // What it cannot do: bytes of an unsynced write are lost as a whole, never torn;
 // names of files are not lost; clocks do not jump; nothing rots. The simulator,

@@ -139,14 +139,18 @@ func (x *injector) killFor(ctx context.Context, f Fault, length time.Duration, n
 		return devcluster.LinkState{Stalled: !f.Cut && (slices.Contains(nodes, from) || slices.Contains(nodes, to))}
 	}}
 	var errs []error
-	if f.BusyDisks { // they are in the middle of a sync when the power goes
-		for _, n := range nodes {
-			errs = append(errs, DiskSlow.begin(n.DataDir))
-		}
+	var slow []*devcluster.Node
+	if f.BusyDisks { // a majority is in the middle of a sync when the power goes
+		slow = x.pick(f, len(f.Nodes)/2+1)
+	}
+	for _, n := range slow {
+		errs = append(errs, DiskSlow.begin(n.DataDir))
+	}
+	if len(slow) > 0 {
 		sleep(ctx, slowBefore)
 	}
 	x.kill(silence, !f.Cut, nodes)
-	for _, n := range nodes {
+	for _, n := range slow {
 		errs = append(errs, DiskSlow.end(n.DataDir))
 	}
 	sleep(ctx, length)

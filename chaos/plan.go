@@ -65,7 +65,7 @@ type Fault struct {
 	// Cut: links break, and those of a killed node, too; otherwise they stall, as when
 	// a cable is pulled or a machine is gone.
 	Cut bool `json:"cut"`
-	// BusyDisks: the disks of those that lose their power are slow before.
+	// BusyDisks: when power is cut, the disks of a majority have been slow before.
 	BusyDisks bool          `json:"busy_disks"`
 	Delay     time.Duration `json:"delay_ns"`
 	Loss      float64       `json:"loss"`

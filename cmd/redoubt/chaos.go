@@ -32,7 +32,7 @@ data. A history that could not be judged in time is reported and no success.
   --rounds N        how many (default 10)
   --seed S          of the faults (default: a new one, which is printed)
   --nodes N         how many (default 5)
-  --round DURATION  time of a round until everything is healed (default 3s)
+  --round DURATION  time of a round until everything is healed (default 2s)
   --faults LIST     kinds of faults, with commas (default: all)
   --canary NAME     weaken the nodes on purpose and succeed only when they are
                     found guilty. nofsync: nothing is synced when the power of all
@@ -64,7 +64,7 @@ func runChaos(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	f.IntVar(&o.config.Rounds, "rounds", 10, "")
 	f.Uint64Var(&o.config.Seed, "seed", randomUint64()>>32, "")
 	f.IntVar(&o.config.Nodes, "nodes", 5, "")
-	f.DurationVar(&o.config.Length, "round", 3*time.Second, "")
+	f.DurationVar(&o.config.Length, "round", 2*time.Second, "")
 	f.StringVar(&o.faults, "faults", "", "")
 	f.StringVar(&o.config.Canary, "canary", "", "")
 	f.StringVar(&o.config.Dir, "out", "", "")
