@@ -5,12 +5,25 @@ func (c *Core) electionTimeout() {
 	c.becomeFollower() // an election is lost; the next timeout is drawn anew (§5.2)
 	c.elapsedTicks = 0
 	c.setLeader("")
-	if c.mayCampaign() {
+	switch {
+	case c.mayCampaign():
 		c.preCampaign()
+	case !c.silent():
+		// It cannot be elected; but see askForVotes.
+		c.askForVotes(Message{Type: MsgPreVote, Term: c.term + 1})
 	}
 }
 
-func (c *Core) mayCampaign() bool { return c.isVoter(c.cfg.ID) && !c.replaced() }
+// mayCampaign: a voter that has left in the configuration in force may still be
+// needed until that is committed (thesis §4.2.2): perhaps nobody else has it.
+func (c *Core) mayCampaign() bool {
+	id := c.cfg.ID
+	me, _ := c.config().member(id)
+	if !me.votes() && c.configs.latestIndex() > c.log.commit {
+		me, _ = c.configs.before().member(id)
+	}
+	return me.votes() && !c.silent()
+}
 
 // preCampaign asks whether an election could be won before the term is touched
 // (thesis §9.6).
@@ -34,12 +47,14 @@ func (c *Core) campaign(force bool) {
 }
 
 // askForVotes says which process asks, and the answers repeat it: what was
-// promised to a disk that is lost does not count for the next one.
+// promised to a disk that is lost does not count for the next one. Everybody is
+// asked for a pre-vote, also those that do not count: whoever has left without
+// hearing of it is told in answer, and perhaps no voter that it knows is left.
 func (c *Core) askForVotes(m Message) {
 	m.LogIndex, m.LogTerm = c.log.last(), c.log.lastTerm()
 	m.Round = c.nonce
 	for _, member := range c.config().Members {
-		if member.ID != c.cfg.ID && member.Role == Voter {
+		if member.ID != c.cfg.ID && (member.votes() || m.Type == MsgPreVote) {
 			m.To = member.ID
 			c.send(m)
 		}

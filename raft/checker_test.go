@@ -71,17 +71,41 @@ func (k *checker) committed(n *node, e Entry) {
 	}
 	k.entries[e.Index], k.by[e.Index] = e, n.core.term
 	k.maxCommitted = max(k.maxCommitted, e.Index)
-	have, voters := 0, 0
-	for _, m := range n.core.config().Members {
-		if m.Role == Voter {
-			member := k.c.node(m.ID)
-			voters++
-			have += count(slices.ContainsFunc(append(member.lost, member.disk), func(d disk) bool { return d.has(e) }))
+	holds := func(m Member) bool {
+		member := k.c.node(m.ID)
+		return slices.ContainsFunc(append(member.lost, member.disk), func(d disk) bool { return d.has(e) })
+	}
+	if !slices.ContainsFunc(k.deciding(e.Index), func(c Configuration) bool { return c.HasQuorum(holds) }) {
+		k.failf("%s applies %d/t%d, which is not on a majority of the disks of %v", n.id, e.Index, e.Term, k.deciding(e.Index))
+	}
+}
+
+// deciding returns the configurations under which an entry of that index can
+// have been committed.
+func (k *checker) deciding(index uint64) (configs []Configuration) {
+	for _, n := range k.c.nodes {
+		configs = append(configs, configHistory{{n.disk.snap.Index, n.disk.snap.Config}}.note(n.disk.entries).since(index)...)
+		if n.core != nil {
+			configs = append(configs, n.core.configs.since(index)...)
 		}
 	}
-	if have < quorum(voters) {
-		k.failf("%s applies %d/t%d, which is on %d disks of %d", n.id, e.Index, e.Term, have, voters)
+	return slices.DeleteFunc(configs, func(c Configuration) bool { return len(c.Members) == 0 })
+}
+
+// since returns the configurations that were in force at index or later. A
+// leader counts by the latest in its log, and may have lost that in a crash: if
+// it is the one after a joint one, the others know only the latter.
+func (h configHistory) since(index uint64) (configs []Configuration) {
+	for i := range h {
+		if i+1 < len(h) && h[i+1].index <= index {
+			continue
+		}
+		configs = append(configs, h[i].config)
+		if h[i].config.Joint() {
+			configs = append(configs, h[i].config.completed())
+		}
 	}
+	return configs
 }
 
 func (k *checker) installed(n *node, snap SnapshotMeta) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 )
 
 // cluster is a network of cores with disks, in one goroutine and without a
@@ -109,6 +110,16 @@ func newCluster(voters, learners int, seed uint64) *cluster {
 		n.start()
 	}
 	return c
+}
+
+// join starts a node that knows nothing and waits to be added.
+func (c *cluster) join(id NodeID) *node {
+	n := &node{c: c, id: id, template: testConfig(id, 0, 0)}
+	i, _ := slices.BinarySearchFunc(c.nodes, id, func(n *node, id NodeID) int { return strings.Compare(string(n.id), string(id)) })
+	c.nodes = slices.Insert(c.nodes, i, n)
+	n.wipe()
+	n.start()
+	return n
 }
 
 func (c *cluster) node(id NodeID) *node {

@@ -7,11 +7,16 @@ import (
 	"slices"
 )
 
-const configVersion = 1
+const (
+	configVersion     = 2
+	configVersionOnce = 1 // without Outgoing and Replaces
+
+	outgoingFlag = 0x80 // in the byte of the role
+)
 
 // Append encodes c behind dst:
 //
-//	version 1 | members n | n × (id, role 1, addr, peer address, incarnation 8 LE) | removed n | n × id
+//	version 1 | members n | n × (id, role 1, addr, peer address, incarnation 8 LE, replaces) | removed n | n × id
 //
 // where counts and the lengths before strings are uvarints.
 func (c Configuration) Append(dst []byte) []byte {
@@ -19,10 +24,11 @@ func (c Configuration) Append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(c.Members)))
 	for _, m := range c.Members {
 		dst = appendString(dst, string(m.ID))
-		dst = append(dst, byte(m.Role))
+		dst = append(dst, byte(m.Role)|byte(outgoingFlag*count(m.Outgoing)))
 		dst = appendString(dst, m.Addr)
 		dst = appendString(dst, m.PeerAddr)
 		dst = binary.LittleEndian.AppendUint64(dst, m.Incarnation)
+		dst = appendString(dst, string(m.Replaces))
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(c.Removed)))
 	for _, id := range c.Removed {
@@ -40,18 +46,20 @@ func appendString(dst []byte, s string) []byte {
 // writes for a well-formed configuration and copies what it keeps.
 func DecodeConfiguration(b []byte) (Configuration, error) {
 	d := configDecoder{rest: b}
-	if v := d.byte(); v != configVersion {
-		return Configuration{}, fmt.Errorf("raft: configuration: format version %d", v)
+	version := d.byte()
+	if version != configVersion && version != configVersionOnce {
+		return Configuration{}, fmt.Errorf("raft: configuration: format version %d", version)
 	}
 	var c Configuration
 	for range d.count() {
-		c.Members = append(c.Members, Member{
-			ID:          NodeID(d.string()),
-			Role:        MemberRole(d.byte()),
-			Addr:        d.string(),
-			PeerAddr:    d.string(),
-			Incarnation: d.uint64(),
-		})
+		m := Member{ID: NodeID(d.string())}
+		role := d.byte()
+		m.Addr, m.PeerAddr, m.Incarnation = d.string(), d.string(), d.uint64()
+		if m.Role = MemberRole(role); version != configVersionOnce {
+			m.Role, m.Outgoing = MemberRole(role&^outgoingFlag), role&outgoingFlag != 0
+			m.Replaces = NodeID(d.string())
+		}
+		c.Members = append(c.Members, m)
 	}
 	for range d.count() {
 		c.Removed = append(c.Removed, NodeID(d.string()))
@@ -68,12 +76,17 @@ func DecodeConfiguration(b []byte) (Configuration, error) {
 // check reports what makes c no configuration. An empty one is well formed: it
 // is what a node knows that has not joined yet.
 func (c *Configuration) check() error {
+	joint := c.Joint()
 	for i, m := range c.Members {
 		switch {
 		case m.ID == "" || i > 0 && c.Members[i-1].ID >= m.ID:
 			return fmt.Errorf("raft: configuration: member %q out of order", m.ID)
-		case m.Role != Voter && m.Role != Learner:
+		case m.Role < Voter || m.Role > Leaving:
 			return fmt.Errorf("raft: configuration: member %q has role %d", m.ID, m.Role)
+		case m.Role == Leaving && !joint, m.Role == Joining && m.Outgoing:
+			return fmt.Errorf("raft: configuration: member %q is %s, outgoing %v", m.ID, m.Role, m.Outgoing)
+		case m.Replaces != "" && m.Role != Joining:
+			return fmt.Errorf("raft: configuration: member %q is %s and replaces %q", m.ID, m.Role, m.Replaces)
 		}
 	}
 	for i, id := range c.Removed {
@@ -84,17 +97,15 @@ func (c *Configuration) check() error {
 			return fmt.Errorf("raft: configuration: %q is a member and removed", id)
 		}
 	}
-	if len(c.Members) > 0 && c.voters() == 0 {
+	if len(c.Members) > 0 && c.size(incoming) == 0 {
 		return errors.New("raft: configuration: no voter")
 	}
 	return nil
 }
 
 func (c *Configuration) member(id NodeID) (Member, bool) {
-	for i := range c.Members {
-		if c.Members[i].ID == id {
-			return c.Members[i], true
-		}
+	if i, ok := c.find(id); ok {
+		return c.Members[i], true
 	}
 	return Member{}, false
 }
@@ -102,58 +113,6 @@ func (c *Configuration) member(id NodeID) (Member, bool) {
 func (c Configuration) clone() Configuration {
 	return Configuration{Members: slices.Clone(c.Members), Removed: slices.Clone(c.Removed)}
 }
-
-// configDecoder reads what is there and remembers whether it was enough.
-type configDecoder struct {
-	rest   []byte
-	failed bool
-}
-
-func (d *configDecoder) take(n uint64) []byte {
-	if d.failed || n > uint64(len(d.rest)) {
-		d.failed = true
-		return nil
-	}
-	b := d.rest[:n]
-	d.rest = d.rest[n:]
-	return b
-}
-
-func (d *configDecoder) uvarint() uint64 {
-	v, n := binary.Uvarint(d.rest)
-	if d.failed || n <= 0 {
-		d.failed = true
-		return 0
-	}
-	d.rest = d.rest[n:]
-	return v
-}
-
-// count is never more than there are bytes left, so that it bounds a loop.
-func (d *configDecoder) count() uint64 {
-	n := d.uvarint()
-	if n > uint64(len(d.rest)) {
-		d.failed = true
-		return 0
-	}
-	return n
-}
-
-func (d *configDecoder) byte() byte {
-	if b := d.take(1); b != nil {
-		return b[0]
-	}
-	return 0
-}
-
-func (d *configDecoder) uint64() uint64 {
-	if b := d.take(8); b != nil {
-		return binary.LittleEndian.Uint64(b)
-	}
-	return 0
-}
-
-func (d *configDecoder) string() string { return string(d.take(d.uvarint())) }
 
 // configHistory is every configuration from the one in force at the log's base
 // to the latest in the log, which is the one in force (thesis §4.1).
@@ -167,12 +126,19 @@ type placedConfig struct {
 func (h configHistory) latest() *Configuration { return &h[len(h)-1].config }
 func (h configHistory) latestIndex() uint64    { return h[len(h)-1].index }
 
-func (h configHistory) at(index uint64) Configuration {
+// before is the one that the latest has taken the place of, as far as it is
+// known.
+func (h configHistory) before() *Configuration { return &h[max(len(h)-2, 0)].config }
+
+func (h configHistory) at(index uint64) Configuration { return h.upTo(index).clone() }
+
+// upTo is the one in force at index.
+func (h configHistory) upTo(index uint64) *Configuration {
 	i := len(h) - 1
 	for i > 0 && h[i].index > index {
 		i--
 	}
-	return h[i].config.clone()
+	return &h[i].config
 }
 
 // note takes in the configurations among entries just appended.
@@ -215,78 +181,4 @@ func (h configHistory) restart(index uint64, config Configuration, kept bool) co
 		}
 	}
 	return next
-}
-
-// config is the configuration in force.
-func (c *Core) config() *Configuration { return c.configs.latest() }
-
-// ConfigAt returns the configuration in force at index, which must not be
-// below the compacted part of the log.
-func (c *Core) ConfigAt(index uint64) Configuration { return c.configs.at(index) }
-
-// Member returns the member of that name in the configuration in force.
-func (c *Core) Member(id NodeID) (Member, bool) { return c.config().member(id) }
-
-// replaced says that the log knows this node's id with another incarnation: our
-// data directory is not the one that made this member's promises.
-func (c *Core) replaced() bool {
-	m, ok := c.config().member(c.cfg.ID)
-	return ok && m.Incarnation != 0 && m.Incarnation != c.cfg.Incarnation
-}
-
-func (c *Core) isVoter(id NodeID) bool {
-	m, ok := c.config().member(id)
-	return ok && m.Role == Voter
-}
-
-// admitSender decides whether the sender of m may be heard at all.
-func (c *Core) admitSender(m *Message) bool {
-	member, ok := c.config().member(m.From)
-	if !ok {
-		// A node that has not joined yet knows nobody and learns from a leader.
-		return len(c.config().Members) == 0 && m.fromLeader()
-	}
-	if member.Incarnation != 0 {
-		return member.Incarnation == m.Incarnation
-	}
-	// Not recorded yet: while we count votes or acknowledgements the first one
-	// heard in this term is the only one.
-	known := c.heard[m.From]
-	if known != 0 && known != m.Incarnation && (c.role == Candidate || c.role == Leader) {
-		return false
-	}
-	c.heard[m.From] = m.Incarnation
-	return true
-}
-
-// recordIncarnations appends the configuration with the incarnations learned
-// since the last. It changes no quorum, so right after an election it need not
-// wait for an entry of the own term to be committed; later on only one may be
-// uncommitted (thesis §4.1).
-func (c *Core) recordIncarnations() {
-	ld := c.lead
-	fresh := c.log.last() == ld.noOp
-	settled := c.log.commit >= ld.noOp && c.log.commit >= c.configs.latestIndex()
-	if !fresh && !settled || ld.transferee != "" {
-		return
-	}
-	if !slices.ContainsFunc(c.config().Members, func(m Member) bool { return m.Incarnation == 0 && c.learned(m.ID) != 0 }) {
-		return
-	}
-	next := c.config().clone()
-	for i := range next.Members {
-		if m := &next.Members[i]; m.Incarnation == 0 {
-			m.Incarnation = c.learned(m.ID)
-		}
-	}
-	c.appendOwn(EntryConfig, next.Append(nil))
-}
-
-// learned is the incarnation of a member that the log does not record yet; 0:
-// it has not been heard from.
-func (c *Core) learned(id NodeID) uint64 {
-	if id == c.cfg.ID {
-		return c.cfg.Incarnation
-	}
-	return c.heard[id]
 }

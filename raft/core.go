@@ -58,6 +58,8 @@ type Core struct {
 	seenRound uint64 // highest read round heard in this term
 	lead      *leadership
 
+	dismissed bool // a member has told us that this node was removed
+
 	votes map[NodeID]bool   // of the running election
 	heard map[NodeID]uint64 // incarnations that the log does not record yet
 

@@ -116,6 +116,7 @@ func (f *fingerprint) core(c *Core) {
 		f.number(p.index)
 		*f = p.config.Append(*f)
 	}
+	f.flag(c.dismissed)
 	f.votes(c.votes)
 	f.number(uint64(len(c.heard)))
 	for _, id := range slices.Sorted(maps.Keys(c.heard)) {
@@ -208,6 +209,7 @@ func (f *fingerprint) leadership(c *Core) {
 	f.text(string(ld.transferee))
 	f.number(uint64(ld.transferTicks))
 	f.flag(ld.timeoutSent)
+	f.flag(ld.handedOver)
 	f.number(max(ld.stallTick, c.ticks) - c.ticks)
 	f.number(uint64(len(ld.snapshotTo)))
 	for _, id := range ld.snapshotTo {
@@ -236,6 +238,10 @@ func (f *fingerprint) progress(c *Core, p *progress) {
 	}
 	f.number(min(c.ticks-p.beatTick, uint64(c.cfg.HeartbeatTicks)))
 	f.flag(p.verify)
+	f.number(p.goal)
+	if p.goal > 0 {
+		f.number(min(c.ticks-p.goalTick, uint64(c.cfg.ElectionTicks)))
+	}
 	f.number(min(c.ticks-p.heardTick, uint64(c.cfg.ElectionTicks)))
 }
 

@@ -8,7 +8,7 @@ import (
 var messageNames = map[MessageType]string{
 	MsgPreVote: "PreVote", MsgPreVoteReply: "PreVoteReply", MsgVote: "Vote", MsgVoteReply: "VoteReply",
 	MsgAppend: "Append", MsgAppendReply: "AppendReply", MsgHeartbeat: "Heartbeat", MsgHeartbeatReply: "HeartbeatReply",
-	MsgTimeoutNow: "TimeoutNow", MsgReadIndex: "ReadIndex", MsgReadIndexReply: "ReadIndexReply", MsgSnapshot: "Snapshot",
+	MsgTimeoutNow: "TimeoutNow", MsgReadIndex: "ReadIndex", MsgReadIndexReply: "ReadIndexReply", MsgSnapshot: "Snapshot", MsgRemoved: "Removed",
 }
 
 // describe renders a message for traces.

@@ -18,6 +18,7 @@
 //	Applied(index)                   the state machine has come to index
 //	Compact(snapshot, upTo)          forget a prefix that a snapshot covers
 //	TransferLeadership(to)           hand over (leader)
+//	ChangeMembers(change)            begin a change of the members (leader)
 //	PeerDown(id)                     a link broke; a hint
 //	SnapshotSent(to, ok)             the end of what SnapshotTo asked for
 //	NotifyCommit(to)                 somebody at that member waits for the commit
@@ -69,6 +70,7 @@
 //	MsgReadIndex     ID; Index: least wanted; Round: the asker's process
 //	MsgReadIndexReply  ID; Index; Round as asked; Reject
 //	MsgSnapshot      Snapshot
+//	MsgRemoved       –
 //
 //	role × message  follower          (pre-)candidate     leader
 //	PreVote         answer            answer              refuse
@@ -83,10 +85,11 @@
 //	TimeoutNow      campaign³         –                   –
 //	ReadIndex       refuse            refuse              next round
 //	ReadIndexReply  answer the read   –                   –
+//	Removed         be silent         be silent           be silent
 //
 // The table is for messages of the current term. A later term makes a follower
 // first, except for pre-votes, and for votes without Force while the leader is
-// heard from: those are ignored. ¹ A pre-candidate has not voted yet and may
+// heard from: those are ignored. Removed is heard in any term. ¹ A pre-candidate has not voted yet and may
 // grant. ² Two leaders of one term cannot be; such a message is forged. ³ If it
 // comes from the leader that it follows.
 //
@@ -100,7 +103,11 @@
 //	§7 snapshots                      follower.go: handleSnapshot; log.go: restart
 //	§8 no-op, read-only requests      leader.go: becomeLeader; read.go
 //	thesis §3.10 transfer             transfer.go
-//	thesis §4.1 configurations        config.go
+//	§6 joint configurations           quorum.go: HasQuorum; change.go
+//	thesis §4.1 configurations        config.go; members.go: admitSender, settled
+//	thesis §4.2.1 catching up         progress.go: caughtUp
+//	thesis §4.2.2 removed leaders     change.go: changeOnOwnAccord, leftBehind; candidate.go: mayCampaign
+//	thesis §4.2.3 removed members     members.go: refuseRemoved
 //	thesis §4.2.3, §9.6 PreVote       follower.go: hearsLeader; candidate.go
 //	thesis §6.2 stepping down         leader.go: tickLeader
 //	thesis §10.2.1 parallel disk      rules 1 to 3
@@ -121,8 +128,48 @@
 //     does the same search on its side. One round trip per term in conflict.
 //   - Reads need no heartbeat of their own (§8): the number of a round rides on
 //     what is sent anyway. Numbers, unlike the requests' ids, are never used twice.
+//   - Every change of the voters is joint, also of one: one rule, and a dead voter
+//     can be replaced without a moment in which there are four.
+//   - A leader changes the members only after an entry of its own term is
+//     committed, and if enough of the voters that will be left are up.
+//   - Ids that were removed stay in the configuration as tombstones and are not
+//     used again, so no old acknowledgement can count for a new member. Whoever
+//     has such an id is told, which the paper leaves to timeouts.
 //   - Commit is in the hard state, though the paper has it volatile: a restarted
 //     node serves sooner. It is never synced for its own sake.
+//
+// # Changes of the members
+//
+// A configuration is an entry with all members, in force from the moment it is
+// in the log; when the entry is cut off, the one before is in force again.
+//
+//	AddVoter     +Joining, and when it has caught up:  joint, +Voter            ┐
+//	Replace      +Joining, and when it has caught up:  joint, +Voter, −old      ├ completed
+//	Remove       joint, −voter                                                  │
+//	Demote       joint, voter → Learner                                         ┘
+//	AddLearner, Promote, Readdress, Remove of a learner: one configuration
+//
+// What is behind a comma the leader does by itself, and so does the next leader:
+// it is all in the configuration. Two conditions hold before each step (settled):
+// the configuration in force is committed, and an entry of the leader's term is.
+//
+// Why this is safe. Call two configurations adjacent when one follows the other
+// in a log. Adjacent ones have majorities that meet: a joint one decides by a
+// majority of the voters before and by one of those after, and what is between
+// two configurations that are not joint changes no voter. Let entry e be
+// committed in term T by a leader with configuration C, and let U be the first
+// later term whose leader lacks e. Every configuration but the last in a leader's
+// log is committed. So the configuration C′ by which U's leader was elected is C,
+// adjacent to it, or further on. In the first two cases its majority meets that
+// of e, in a voter that has e, and grants only to those who have it too (§5.4.1).
+// In the last case what lies between C and C′ was appended behind e by leaders
+// before U, which had e, and is committed; C′ follows e in any log that has it.
+// Hence no leader lacks e. The same holds of a majority that has echoed a round
+// of reads: whoever was elected before the round began is known to one of them.
+//
+// A node does not ask its own configuration whom it may hear: leaders and
+// candidates may know of members that it has not heard of (thesis §4.1). Votes
+// and acknowledgements are counted by the configuration of who counts them.
 //
 // # Incarnations
 //
@@ -130,7 +177,7 @@
 // made them. A member whose data directory was lost and made anew under the
 // same id has broken its promises without knowing. So each directory has a
 // random incarnation, every message carries it, and the configuration records
-// it per member:
+// it per member, from the first election on of every voter:
 //
 //   - A message from another incarnation than the recorded one is dropped. A node
 //     that finds its own id recorded with another one takes no part: it neither
@@ -141,6 +188,7 @@
 //   - A vote of an unrecorded member counts only if all voters grant theirs: the
 //     first election of a new cluster needs every one of its voters, later ones
 //     a majority.
+//   - A new member becomes a voter only when its incarnation is recorded.
 //   - A vote is for the process that asked. Otherwise the new disk of a leader
 //     could win that leader's term once more with the votes given to the old one.
 //
@@ -151,4 +199,13 @@
 // needs all voters, so also a member of Q that still has e. Without the last
 // rule, a node that was down since the bootstrap and a lost disk could elect
 // each other with empty logs: nothing in either tells them from a new cluster.
+//
+// When the members have changed, Q need not have any of the voters of the
+// bootstrap. But a majority of those has the first leader's entries, which came
+// before any change, on disks that must all be lost for an empty log to be
+// elected. Each such disk is a member's that cannot come back under its id: it is
+// recorded with another incarnation, or a tombstone, and every member that it
+// meets says so. What nothing can tell from a new cluster is a majority of the
+// first voters, all with empty disks, started once more with the old list where
+// no member of today reaches them.
 package raft

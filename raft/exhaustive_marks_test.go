@@ -34,6 +34,13 @@ const (
 	markFigure8Undone
 	markInstalled
 	markInstalledOverConflict
+	markJoint
+	markJointLeft
+	markVoterMade
+	markConfigTakenBack
+	markLeaderLeft
+	markStrangerLeads
+	markTold
 	numMarks = iota
 )
 
@@ -46,6 +53,9 @@ var markNames = [numMarks]string{
 	"two leaders of different terms", "a leader of an earlier term is elected after one of a later term",
 	"a read is asked of a leader that has been replaced", "an entry of an old term is on a majority and not committed (Figure 8c)",
 	"such an entry is overridden (Figure 8d)", "a snapshot is installed", "a snapshot is installed over conflicting entries",
+	"a joint configuration is committed", "the configuration after a joint one is committed", "a learner has become a voter",
+	"a configuration is taken back", "a leader that is no voter any more steps down", "a node follows a leader that it does not know",
+	"a removed node is told so",
 }
 
 func (m marks) String() string {
@@ -102,11 +112,38 @@ func (x *explorer) stepMarks(before, after *node, e event) marks {
 	installed := b.log.base > a.log.base && e.kind() == evDeliver
 	set(installed, markInstalled)
 	set(installed && a.log.last() > b.log.base && b.log.last() == b.log.base, markInstalledOverConflict)
+	if len(x.root.changes) > 0 {
+		m |= configMarks(a, b)
+	}
 	set(b.role == Leader && b.log.commit > max(a.log.commit, b.log.durable), markWithoutOwnDisk)
 	answered := len(before.reads) - len(after.reads) + count(e.kind() == evRead)
 	set(answered > 0 && a.role == Leader && b.role == Leader, markRead)
 	set(answered > 0 && e.kind() == evDeliver && x.messages[e.arg()].Type == MsgReadIndexReply && !x.messages[e.arg()].Reject, markFollowerRead)
 	set(answered > 0 && (a.role == Leader) != (b.role == Leader), markReadFailed)
+	return m
+}
+
+// configMarks are those of changes of the members.
+func configMarks(a, b *Core) (m marks) {
+	set := func(is bool, mark marks) {
+		if is {
+			m |= mark
+		}
+	}
+	committed := func(c *Core) Configuration { return c.configs.at(max(c.log.commit, c.log.base)) }
+	if b.log.commit > a.log.commit {
+		was, is := committed(a), committed(b)
+		set(is.Joint() && !was.Joint(), markJoint)
+		set(!is.Joint() && was.Joint(), markJointLeft)
+	}
+	before, _ := a.Member(a.cfg.ID)
+	after, _ := b.Member(b.cfg.ID)
+	set(before.Role == Joining && after.Role == Voter, markVoterMade)
+	set(len(b.configs) < len(a.configs) && b.log.base == a.log.base, markConfigTakenBack)
+	set(a.role == Leader && b.role == Follower && a.term == b.term && !after.votes(), markLeaderLeft)
+	_, known := b.Member(b.leader)
+	set(b.leader != "" && !known && len(b.config().Members) > 0, markStrangerLeads)
+	set(!a.dismissed && b.dismissed, markTold)
 	return m
 }
 
@@ -117,7 +154,7 @@ func (x *explorer) worldMarks(w, next *world, e event, s *step) marks {
 	if s.elected > 0 && terms>>s.elected > 1 {
 		m |= markOldLeaderElected
 	}
-	for i, number := range next.nodes {
+	for i, number := range x.nodesOf(next) {
 		for _, other := range next.nodes[:i] {
 			if x.views[number].role == Leader && x.views[other].role == Leader {
 				m |= markTwoLeaders
@@ -128,12 +165,12 @@ func (x *explorer) worldMarks(w, next *world, e event, s *step) marks {
 	if e.kind() == evRead && v.role == Leader && terms>>v.term > 1 {
 		m |= markStaleReadAsked
 	}
-	if x.views[s.to].disk == v.disk || e.kind() == evWipe {
+	if x.views[s.to].disk == v.disk || e.kind() == evWipe || len(x.root.changes) > 0 {
 		return m
 	}
 	logs, committed := x.logs, x.pasts[next.past].committed
 	was, is := x.onMajority(w, committed), x.onMajority(next, committed)
-	for i := range next.nodes {
+	for i := range x.nodesOf(next) {
 		leader := &x.views[next.nodes[i]]
 		if leader.role == Leader && !logs.begins(committed, is) && logs.ends[is].term < leader.term &&
 			logs.begins(logs.whole(leader.log, committed), is) {
@@ -149,7 +186,7 @@ func (x *explorer) worldMarks(w, next *world, e event, s *step) marks {
 // onMajority is the longest log that two of three disks have.
 func (x *explorer) onMajority(w *world, committed uint32) uint32 {
 	var longest uint32
-	for i, number := range w.nodes {
+	for i, number := range x.nodesOf(w) {
 		next := w.nodes[(i+1)%3]
 		both := x.logs.common(x.logs.whole(x.views[number].disk, committed), x.logs.whole(x.views[next].disk, committed))
 		if x.logs.last[both] > x.logs.last[longest] {

@@ -28,6 +28,7 @@ const (
 	evCompact                       // a snapshot of all that is applied; the log before it is dropped
 	evSnapshotSent                  // the snapshot to half that number has been sent or, when it is odd, not
 	evWipe                          // the disk is lost for good; restart with another one
+	evChange                        // the root's change of the members of that number
 )
 
 const (
@@ -160,6 +161,8 @@ func (x *explorer) act(n *node, e event) {
 		n.snapshot(0)
 	case evSnapshotSent:
 		n.core.SnapshotSent(nodeID(int(arg)/2+1), arg%2 == 0)
+	case evChange:
+		_, _ = n.core.ChangeMembers(x.root.changes[arg])
 	case evWipe:
 		n.lost = slices.Clip(n.lost)
 		n.newDisk(n.incarnation + 100)
@@ -328,8 +331,8 @@ type view struct {
 	diskTerm     uint64
 	lost         []tail
 	pending      uint32 // writes that need a sync
-	match        [3]uint64
-	snapshotting [3]bool
+	match        [maxNodes]uint64
+	snapshotting [maxNodes]bool
 }
 
 func (x *explorer) nodeNumber(n *node) uint32 {

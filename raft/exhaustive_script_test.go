@@ -261,3 +261,48 @@ func (s *script) halfFounded() {
 	s.settle(1, 2)
 	s.keep()
 }
+
+// joined: 4 has been added and has the log; that it becomes a voter is on the
+// leader's disk and on its way.
+func (s *script) joined() {
+	s.started()
+	s.do(evChange, 1, 0)
+	s.untilVoter(4, 1, 2, 3, 4)
+	s.keep(MsgAppend)
+}
+
+// replacing: 3 is dead, and 4 is about to take its place.
+func (s *script) replacing() {
+	s.started()
+	s.do(evChange, 1, 0)
+	s.untilVoter(4, 1, 2, 4)
+	s.keep(MsgAppend)
+}
+
+// untilVoter goes on among ids until the leader 1 has made id a voter.
+func (s *script) untilVoter(id int, ids ...int) {
+	for {
+		m, _ := s.x.nodes[s.w.nodes[0]].core.Member(nodeID(id))
+		switch {
+		case m.Role == Voter:
+			return
+		case !s.one(ids...):
+			panic(fmt.Sprintf("%d does not become a voter", id))
+		}
+	}
+}
+
+// leaving: the leader has a joint configuration without 3, and so has 2.
+func (s *script) leaving() {
+	s.started()
+	s.do(evChange, 1, 0)
+	s.deliver(s.find(MsgAppend, 1, 2))
+	s.keep(MsgAppend)
+}
+
+// leaderLeaving: the configuration in which 1 leaves is under way.
+func (s *script) leaderLeaving() {
+	s.started()
+	s.do(evChange, 1, 0)
+	s.keep(MsgAppend)
+}

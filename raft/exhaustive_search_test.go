@@ -79,7 +79,7 @@ func (x *explorer) begin() world {
 }
 
 // newWorld has nodes that have never run.
-func (x *explorer) newWorld() (w world, nodes [3]*node) {
+func (x *explorer) newWorld() (w world, nodes []*node) {
 	w.past = x.pastNumber(past{})
 	nodes = x.root.newNodes()
 	for i, n := range nodes {
@@ -130,7 +130,8 @@ func (l *worldList) len() int { return len(l.starts) }
 
 func (l *worldList) push(w *world, number uint32) {
 	l.starts = append(l.starts, len(l.words))
-	l.words = append(l.words, number, w.nodes[0], w.nodes[1], w.nodes[2], w.past, uint32(w.left))
+	l.words = append(l.words, number, w.past, uint32(w.left), uint32(w.left>>32))
+	l.words = append(l.words, w.nodes[:]...)
 	l.words = append(l.words, w.net...)
 }
 
@@ -140,7 +141,7 @@ func (l *worldList) at(i int) (w world, number uint32) {
 		end = l.starts[i+1]
 	}
 	r := l.words[l.starts[i]:end]
-	return world{nodes: [3]uint32(r[1:4]), past: r[4], left: budget(r[5]), net: r[6:]}, r[0]
+	return world{past: r[1], left: budget(r[2]) | budget(r[3])<<32, nodes: [maxNodes]uint32(r[4:]), net: r[4+maxNodes:]}, r[0]
 }
 
 // hashOf mixes all of w into 64 bits. With n worlds two of them share a hash
@@ -151,11 +152,12 @@ func hashOf(w *world) uint64 {
 		hi, lo := bits.Mul64(h^uint64(v)^0x9e3779b97f4a7c15, 0xd6e8feb86659fd93)
 		h = hi ^ lo
 	}
-	mix(w.nodes[0])
-	mix(w.nodes[1])
-	mix(w.nodes[2])
+	for _, n := range w.nodes {
+		mix(n)
+	}
 	mix(w.past)
 	mix(uint32(w.left))
+	mix(uint32(w.left >> 32))
 	for _, m := range w.net {
 		mix(m)
 	}
@@ -217,6 +219,8 @@ func (x *explorer) describe(e event) string {
 		text = fmt.Sprintf("%s makes a snapshot and drops its log", id)
 	case evSnapshotSent:
 		text = fmt.Sprintf("%s's snapshot to %s has been sent: %v", id, nodeID(int(arg)/2+1), arg%2 == 0)
+	case evChange:
+		text = fmt.Sprintf("%s is asked for %+v", id, x.root.changes[arg])
 	case evWipe:
 		text = fmt.Sprintf("%s gets a new disk", id)
 	}
@@ -229,7 +233,7 @@ func (x *explorer) describe(e event) string {
 	return text
 }
 
-// trace plays events once more and without short cuts: three cores from
+// trace plays events once more and without short cuts: the cores from
 // beginning to end, never copied. It tells what they do and panics if they come
 // into other states than the search has said.
 func (x *explorer) trace(events []event) string {

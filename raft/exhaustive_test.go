@@ -6,7 +6,7 @@ import (
 )
 
 // enoughStates is with how many each search must meet what it is for.
-const enoughStates = 4_000_000
+const enoughStates = 5_500_000
 
 var statesFlag = flag.Int("states", defaultStates, "how many worlds TestExhaustive visits")
 
@@ -20,7 +20,7 @@ var statesFlag = flag.Int("states", defaultStates, "how many worlds TestExhausti
 //	go test ./raft -run TestExhaustive -v -states 10000000
 //	go test ./raft -run TestExhaustive/figure_8 -v
 func TestExhaustive(t *testing.T) {
-	all := roots()
+	all := append(roots(), rootsOfChanges()...)
 	ran, met := 0, marks(0)
 	for _, r := range all {
 		t.Run(r.name, func(t *testing.T) {
@@ -57,9 +57,11 @@ type root struct {
 	limits limits
 	must   marks // that the search has to meet
 
-	isNew       bool // no incarnation is recorded yet
-	promptDisks bool // writes are durable at once, which leaves more depth for the rest
-	openTurns   bool // several events may fall into one turn
+	joiners     int            // nodes that know nothing, behind the three
+	changes     []MemberChange // that may be asked for
+	isNew       bool           // no incarnation is recorded yet
+	promptDisks bool           // writes are durable at once, which leaves more depth for the rest
+	openTurns   bool           // several events may fall into one turn
 }
 
 func roots() []root {
@@ -125,12 +127,50 @@ func roots() []root {
 	}
 }
 
-func (r *root) newNodes() [3]*node {
+// rootsOfChanges begin before or in the middle of a change of the members.
+func rootsOfChanges() []root {
+	add := MemberChange{Kind: AddVoter, ID: "4", Incarnation: 103}
+	return []root{
+		{
+			name: "adding", joiners: 1, promptDisks: true, script: (*script).started, changes: []MemberChange{add},
+			limits: limits{changes: 1, timeouts: 1, crashes: 1}, must: markElected,
+		}, {
+			name: "becoming a voter", joiners: 1, promptDisks: true, script: (*script).joined, changes: []MemberChange{add},
+			limits: limits{timeouts: 2, crashes: 1}, must: markJoint | markVoterMade | markConfigTakenBack,
+		}, {
+			name: "removing", script: (*script).started, changes: []MemberChange{{Kind: Remove, ID: "3"}},
+			promptDisks: true, limits: limits{changes: 1, timeouts: 2, crashes: 1}, must: markJoint | markJointLeft | markTold,
+		}, {
+			name: "removing late", script: (*script).leaving, changes: []MemberChange{{Kind: Remove, ID: "3"}},
+			limits: limits{timeouts: 1, crashes: 1}, must: markJoint,
+		}, {
+			name: "the leader leaves", promptDisks: true, script: (*script).leaderLeaving, changes: []MemberChange{{Kind: Remove, ID: "1"}},
+			limits: limits{timeouts: 1, ticks: 3, crashes: 1}, must: markJoint | markTransferred | markLeaderLeft | markStrangerLeads,
+		}, {
+			name: "replacing", joiners: 1, promptDisks: true, script: (*script).replacing,
+			changes: []MemberChange{{Kind: Replace, ID: "4", Old: "3", Incarnation: 103}},
+			limits:  limits{timeouts: 2, crashes: 1}, must: markJoint | markJointLeft,
+		}, {
+			name: "two leaders change", joiners: 1, promptDisks: true, script: (*script).started,
+			changes: []MemberChange{add, {Kind: Remove, ID: "1"}, {Kind: Remove, ID: "3"}},
+			limits:  limits{changes: 2, timeouts: 2}, must: markElected,
+		},
+	}
+}
+
+// maxNodes is the most that a root can have.
+const maxNodes = 4
+
+func (r *root) size() int { return 3 + r.joiners }
+
+func (r *root) newNodes() (nodes []*node) {
 	config := recorded(3)
-	var nodes [3]*node
-	for i, m := range config.Members {
+	for i, m := range recorded(r.size()).Members {
 		n := &node{id: m.ID, incarnation: m.Incarnation, disk: disk{snap: SnapshotMeta{Config: config}}}
-		if r.isNew {
+		switch {
+		case i >= 3:
+			n.disk.snap.Config = Configuration{}
+		case r.isNew:
 			n.disk.snap.Config = bootstrapConfig(3, 0)
 		}
 		n.template = Config{
@@ -138,7 +178,7 @@ func (r *root) newNodes() [3]*node {
 			MaxAppendBytes: 1, MaxInflightBytes: 3 * entryOverheadBytes, MaxUncommittedBytes: 1 << 10,
 		}
 		n.newLife()
-		nodes[i] = n
+		nodes = append(nodes, n)
 	}
 	return nodes
 }

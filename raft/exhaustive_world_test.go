@@ -10,7 +10,7 @@ import (
 // delay, reordering and duplication need no events of their own. Nor does a node
 // that is down: to the others it is one that is up and hears nothing.
 type world struct {
-	nodes [3]uint32
+	nodes [maxNodes]uint32 // those beyond the root's size are 0
 	past  uint32
 	left  budget
 	net   []uint32 // sorted
@@ -24,21 +24,21 @@ type past struct {
 }
 
 // budget is how often each kind of event may still happen, four bits each.
-type budget uint32
+type budget uint64
 
-type limits struct{ timeouts, ticks, crashes, proposals, reads, transfers, compactions, wipes uint32 }
+type limits struct{ timeouts, ticks, crashes, proposals, reads, transfers, compactions, wipes, changes uint64 }
 
 func (l limits) budget() budget {
-	return budget(l.timeouts | l.ticks<<4 | l.crashes<<8 | l.proposals<<12 | l.reads<<16 | l.transfers<<20 | l.compactions<<24 | l.wipes<<28)
+	return budget(l.timeouts | l.ticks<<4 | l.crashes<<8 | l.proposals<<12 | l.reads<<16 | l.transfers<<20 | l.compactions<<24 | l.wipes<<28 | l.changes<<32)
 }
 
 // budgetShift says where in a budget a kind of event is; -1: it is not limited.
 var budgetShift = [...]int{
 	evDeliver: -1, evPersist: -1, evSnapshotSent: -1,
-	evTimeout: 0, evTick: 4, evCrash: 8, evPropose: 12, evRead: 16, evTransfer: 20, evCompact: 24, evWipe: 28,
+	evTimeout: 0, evTick: 4, evCrash: 8, evPropose: 12, evRead: 16, evTransfer: 20, evCompact: 24, evWipe: 28, evChange: 32,
 }
 
-func (b budget) of(kind eventKind) uint32 { return uint32(b) >> budgetShift[kind] & 15 }
+func (b budget) of(kind eventKind) uint32 { return uint32(b>>budgetShift[kind]) & 15 }
 
 func (b budget) spend(kind eventKind) budget {
 	if shift := budgetShift[kind]; shift >= 0 {
@@ -64,7 +64,7 @@ func (x *explorer) events(w *world, f func(e event)) {
 			both(newEvent(evDeliver, i, number) | eventLate)
 		}
 	}
-	for i, number := range w.nodes {
+	for i, number := range x.nodesOf(w) {
 		v := &x.views[number]
 		if v.pending > 0 {
 			both(newEvent(evPersist, i, 0))
@@ -98,7 +98,12 @@ func (x *explorer) leaderEvents(w *world, i int, f func(e event)) {
 	if left := w.left.of(evPropose); left > 0 {
 		f(newEvent(evPropose, i, left))
 	}
-	for to := range uint32(3) {
+	if w.left.of(evChange) > 0 {
+		for change := range x.root.changes {
+			f(newEvent(evChange, i, uint32(change)))
+		}
+	}
+	for to := range uint32(x.root.size()) {
 		if w.left.of(evTransfer) > 0 {
 			f(newEvent(evTransfer, i, to))
 		}
@@ -181,25 +186,47 @@ func (x *explorer) pastNumber(p past) uint32 {
 // check looks for a broken promise between the nodes of w.
 func (x *explorer) check(w *world) {
 	past := &x.pasts[w.past]
-	var memory [3]uint32
-	disks := 0
-	for i, number := range w.nodes {
+	var memory [maxNodes]uint32
+	var has [maxNodes]bool
+	for i, number := range x.nodesOf(w) {
 		v := &x.views[number]
 		memory[i] = x.logs.whole(v.log, past.committed)
 		for j := range i {
 			x.checkLogs(memory[i], memory[j])
 		}
 		holds := func(t tail) bool { return x.logs.begins(x.logs.whole(t, past.committed), past.committed) }
-		disks += count(holds(v.disk) || slices.ContainsFunc(v.lost, holds))
+		has[i] = holds(v.disk) || slices.ContainsFunc(v.lost, holds)
 	}
-	if disks < 2 {
-		panic(fmt.Sprintf("%s is committed and on %d disks", x.logs.describe(past.committed), disks))
+	if !x.onQuorum(w, x.logs.last[past.committed], has) {
+		panic(fmt.Sprintf("%s is committed and on the disks %v", x.logs.describe(past.committed), has))
 	}
-	for i, number := range w.nodes {
+	for i, number := range x.nodesOf(w) {
 		if x.views[number].role == Leader {
 			x.checkLeader(w, i, memory[i])
 		}
 	}
+}
+
+// nodesOf are the nodes that there are.
+func (x *explorer) nodesOf(w *world) []uint32 { return w.nodes[:x.root.size()] }
+
+// onQuorum says whether the disks that have an entry can have committed it.
+func (x *explorer) onQuorum(w *world, index uint64, has [maxNodes]bool) bool {
+	if len(x.root.changes) == 0 {
+		disks := 0
+		for _, h := range has {
+			disks += count(h)
+		}
+		return disks >= 2
+	}
+	for _, number := range x.nodesOf(w) {
+		for _, config := range x.nodes[number].core.configs.since(index) {
+			if len(config.Members) > 0 && config.HasQuorum(func(m Member) bool { return has[nodeIndex(m.ID)] }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // checkLogs: §5.3, Log Matching.
@@ -227,7 +254,7 @@ func (x *explorer) checkLeader(w *world, i int, log uint32) {
 		panic(fmt.Sprintf("Leader Completeness: %d leads term %d with %s, committed before was %s",
 			i+1, v.term, x.logs.describe(log), x.logs.describe(must)))
 	}
-	for j, number := range w.nodes {
+	for j, number := range x.nodesOf(w) {
 		f := &x.views[number]
 		if j == i || f.term > v.term || f.diskTerm > v.term || len(f.lost) > 0 {
 			continue

@@ -14,6 +14,7 @@ type leadership struct {
 	transferTicks int
 	timeoutSent   bool
 	stallTick     uint64 // no handing over because of the disk before
+	handedOver    bool   // was tried, because this leader leaves
 
 	snapshotTo []NodeID
 }
@@ -56,7 +57,7 @@ func (c *Core) Propose(data []byte) (uint64, error) {
 	switch {
 	case c.role != Leader:
 		return 0, ErrNotLeader
-	case c.lead.transferee != "":
+	case c.lead.transferee != "" || c.leaves():
 		return 0, ErrTransferring
 	case c.log.uncommitted > 0 && c.log.uncommitted+len(data)+entryOverheadBytes > c.cfg.MaxUncommittedBytes:
 		return 0, ErrBusy
@@ -106,15 +107,9 @@ func (c *Core) tickLeader() {
 }
 
 func (c *Core) quorumActive() bool {
-	active, voters := 0, 0
-	for _, m := range c.config().Members {
-		if m.Role != Voter {
-			continue
-		}
-		voters++
-		active += count(m.ID == c.cfg.ID || c.lead.progress[m.ID].active(c.ticks, c.cfg.ElectionTicks))
-	}
-	return active >= quorum(voters)
+	return c.config().HasQuorum(func(m Member) bool {
+		return m.ID == c.cfg.ID || c.lead.progress[m.ID].active(c.ticks, c.cfg.ElectionTicks)
+	})
 }
 
 // handleFollower takes the answers of followers.
@@ -159,7 +154,9 @@ func (c *Core) advanceCommit() {
 // flushLeader composes what the turn has to tell the members.
 func (c *Core) flushLeader() {
 	ld := c.lead
-	c.recordIncarnations()
+	c.changeOnOwnAccord()
+	done := c.leftBehind()
+	ld.beatDue = ld.beatDue || done
 	c.startRound()
 	for _, m := range c.config().Members {
 		p := ld.progress[m.ID]
@@ -170,12 +167,15 @@ func (c *Core) flushLeader() {
 			c.sendHeartbeat(m.ID, p)
 		}
 		c.replicate(m.ID, p)
-		if p.roundSent < ld.reads.round && m.Role == Voter {
+		if p.roundSent < ld.reads.round && m.votes() {
 			c.sendHeartbeat(m.ID, p)
 		}
 		c.tellCommit(m.ID, p)
 	}
 	ld.beatDue = false
+	if done {
+		c.becomeFollower()
+	}
 }
 
 // replicate sends what the member lacks and its window has room for.

@@ -29,7 +29,7 @@ func (m *Message) check() bool {
 		return s != nil && s.Index > 0 && s.Index <= maxNumber && s.Term > 0 && s.Term <= m.Term &&
 			len(s.Config.Members) > 0 && s.Config.check() == nil
 	case MsgPreVoteReply, MsgVoteReply, MsgAppendReply, MsgHeartbeat, MsgHeartbeatReply,
-		MsgTimeoutNow, MsgReadIndex, MsgReadIndexReply:
+		MsgTimeoutNow, MsgReadIndex, MsgReadIndexReply, MsgRemoved:
 		return true
 	}
 	return false
@@ -65,7 +65,11 @@ func (m *Message) checkEntries() bool {
 // Receive takes in a message of another node. What is malformed, from a node
 // that may not speak, or of an old term has no effect.
 func (c *Core) Receive(m Message) {
-	if m.From == c.cfg.ID || m.To != "" && m.To != c.cfg.ID || !m.check() || c.replaced() || !c.admitSender(&m) {
+	if m.From == c.cfg.ID || m.To != "" && m.To != c.cfg.ID || !m.check() || c.silent() || !c.admitSender(&m) {
+		return
+	}
+	if m.Type == MsgRemoved {
+		c.dismiss() // in whatever term: ids do not come back
 		return
 	}
 	if m.Term > c.term && !c.adoptTerm(&m) {

@@ -83,7 +83,7 @@ func (c *Core) takeWrite() *Write {
 func (c *Core) Status() Status {
 	member, _ := c.config().member(c.cfg.ID)
 	s := Status{
-		ID: c.cfg.ID, Role: c.role, Learner: member.Role == Learner, Replaced: c.replaced(),
+		ID: c.cfg.ID, Role: c.role, Learner: member.Role == Learner || member.Role == Joining, Replaced: c.replaced(), Removed: c.Removed(c.cfg.ID),
 		Term: c.term, TermSeq: c.hardSeq, Vote: c.vote, Leader: c.leader,
 		Commit: c.log.commit, Applied: c.log.applied,
 		FirstIndex: c.log.base + 1, LastIndex: c.log.last(), Persisted: c.log.durable,

@@ -38,6 +38,11 @@ type progress struct {
 	roundSent uint64
 
 	heardTick uint64
+
+	// A Joining member's round of catching up: the entries up to goal are to be
+	// there within an election timeout of goalTick.
+	goal     uint64
+	goalTick uint64
 }
 
 type inflight struct {
@@ -46,7 +51,7 @@ type inflight struct {
 }
 
 func newProgress(next, now uint64) *progress {
-	return &progress{state: StateProbe, next: next, heardTick: now}
+	return &progress{state: StateProbe, next: next, heardTick: now, beatTick: now}
 }
 
 func (p *progress) probe(next uint64) {
@@ -137,4 +142,21 @@ func (p *progress) heard(now uint64, round uint64) {
 
 func (p *progress) active(now uint64, withinTicks int) bool {
 	return now-p.heardTick < uint64(withinTicks)
+}
+
+// keepsUp says that the member gets entries as they come. One that has all there
+// are may still be probed, after its link was down, and is when there are more.
+func (p *progress) keepsUp(last uint64) bool { return p.state == StateReplicate || p.match == last }
+
+// caughtUp says that what was in the log when a round began has reached the
+// member within an election timeout: it has no more than that to catch up with,
+// so it can vote without holding up commits for long (thesis §4.2.1). Otherwise
+// the next round begins.
+func (p *progress) caughtUp(last, now uint64, withinTicks int) bool {
+	if p.goal > 0 && p.match < p.goal || !p.keepsUp(last) {
+		return false
+	}
+	inTime := p.goal > 0 && now-p.goalTick < uint64(withinTicks)
+	p.goal, p.goalTick = last, now
+	return inTime
 }

@@ -16,8 +16,9 @@ var (
 
 // TestRandom runs clusters of 3 and 5 through loss, duplication, reordering,
 // delay, partitions, crashes that lose unwritten data, restarts, a minority of
-// lost disks, compaction, snapshots, transfers and reads; the checker watches. Afterwards everything
-// heals, and the cluster must get a leader and commit on every node.
+// lost disks, compaction, snapshots, transfers, reads and changes of the members; the checker
+// watches. Afterwards everything heals, and the cluster must get a leader, complete the change
+// under way and commit on every node.
 func TestRandom(t *testing.T) {
 	first, n := uint64(1), *seedsFlag
 	if *seedFlag != 0 {
@@ -42,6 +43,10 @@ type chaos struct {
 	proposed                                             int
 	// wipes is how many voters may still lose their disk for good: a minority.
 	wipes int
+	// changes of the members take place; then one voter at a time may have lost its
+	// disk, until it is replaced or removed.
+	changes bool
+	wiped   NodeID
 }
 
 func runRandom(seed uint64) (err error) {
@@ -63,7 +68,7 @@ func runRandom(seed uint64) (err error) {
 		n.template.MaxUncommittedBytes = 2000
 		n.template.DiskStallTicks = rng.IntN(2) * 15
 	}
-	if rng.IntN(3) == 0 {
+	if c.changes = rng.IntN(2) == 0; !c.changes && rng.IntN(3) == 0 {
 		c.wipes = (voters - 1) / 2
 	}
 	if rng.IntN(4) > 0 { // a cluster that has come up; else one that has to
@@ -81,14 +86,25 @@ func runRandom(seed uint64) (err error) {
 func (c *chaos) step() {
 	n := c.nodes[c.rng.IntN(len(c.nodes))]
 	if n.core == nil {
-		if c.rng.IntN(10) == 0 {
+		if c.rng.IntN(10) == 0 && !c.gone(n) {
 			if c.wipes > 0 && c.rng.IntN(3) == 0 && n.voter() {
 				c.wipes--
+				n.wipe()
+			}
+			if c.changes && c.rng.IntN(6) == 0 && c.mayLoseADisk(n) {
+				c.wiped = n.id
 				n.wipe()
 			}
 			n.start()
 		}
 		return
+	}
+	if c.changes && c.rng.IntN(10) == 0 {
+		c.someSettle()
+		if leader := c.leader(); leader != nil && c.rng.IntN(4) > 0 {
+			n = leader
+		}
+		c.change(n)
 	}
 	switch p := c.rng.IntN(1000); {
 	case p < 400:
@@ -177,13 +193,13 @@ func (c *chaos) partition() {
 // heal ends all faults: a leader must be there soon and a write reach everyone.
 func (c *chaos) heal() {
 	for _, n := range c.nodes {
-		if n.core == nil {
+		if n.core == nil && !c.gone(n) {
 			n.start()
 		}
 		n.flush()
 	}
 	c.stabilize()
-	for range 200 {
+	for range 400 {
 		c.tick(1)
 		leader := c.leader()
 		if leader == nil {
@@ -197,6 +213,9 @@ func (c *chaos) heal() {
 		c.tick(6)
 		if c.leader() == nil {
 			continue // another node knew a later term
+		}
+		if !c.changeIsComplete() {
+			continue
 		}
 		if !slices.ContainsFunc(c.nodes, func(n *node) bool { return c.isMember(n) && n.applied < index }) {
 			c.reads()

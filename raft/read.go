@@ -99,7 +99,7 @@ func (c *Core) answerForwarded() {
 			return false
 		}
 		c.send(Message{Type: MsgReadIndexReply, To: r.from, ID: r.id, Index: r.index, Round: r.nonce})
-		if p := c.lead.progress[r.from]; p.told < r.index {
+		if p := c.lead.progress[r.from]; p != nil && p.told < r.index { // it may have left since
 			p.notify = max(p.notify, r.index)
 		}
 		return true

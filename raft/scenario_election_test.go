@@ -492,20 +492,6 @@ func TestNodeLearnsFromASnapshotThatItWasReplaced(t *testing.T) {
 	}
 }
 
-func TestStrangersAndRemovedAreNotHeard(t *testing.T) {
-	config := recorded(2)
-	config.Removed = []NodeID{"3"}
-	s := &solo{New(testConfig("1", 100, 1), State{Snapshot: SnapshotMeta{Config: config}}), t, 2}
-	for _, from := range []NodeID{"3", "4", "1"} {
-		s.Receive(Message{Type: MsgVote, From: from, To: "1", Incarnation: 7, Term: 9})
-		s.Receive(Message{Type: MsgAppend, From: from, To: "1", Incarnation: 7, Term: 9})
-	}
-	s.Receive(Message{Type: MsgVote, From: "2", To: "5", Incarnation: 101, Term: 9})
-	if out := s.turn(); s.term != 0 || len(out.Sends) > 0 {
-		t.Errorf("term %d, sent %v", s.term, out.Sends)
-	}
-}
-
 func TestNodeYetToJoinHearsALeader(t *testing.T) {
 	s := &solo{New(testConfig("9", 7, 1), State{}), t, 3}
 	entries := logOf(1, 1)

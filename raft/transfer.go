@@ -16,7 +16,8 @@ func (c *Core) TransferLeadership(to NodeID) error {
 		return ErrTransferring
 	case ld.transferee != "":
 		return nil
-	case to == c.cfg.ID || !c.isVoter(to):
+	}
+	if m, _ := c.config().member(to); m.Role != Voter || to == c.cfg.ID {
 		return ErrNoTarget
 	}
 	ld.transferee, ld.transferTicks, ld.timeoutSent = to, 0, false

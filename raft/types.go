@@ -40,7 +40,26 @@ type MemberRole uint8
 const (
 	Voter MemberRole = iota + 1
 	Learner
+	// Joining is a learner that the leader makes a voter once it has caught up.
+	Joining
+	// Leaving is the role of those in a joint configuration that the one after it
+	// does not have.
+	Leaving
 )
+
+func (r MemberRole) String() string {
+	switch r {
+	case Voter:
+		return "voter"
+	case Learner:
+		return "learner"
+	case Joining:
+		return "joining"
+	case Leaving:
+		return "leaving"
+	}
+	return fmt.Sprintf("MemberRole(%d)", uint8(r))
+}
 
 // Member is one node of a Configuration.
 type Member struct {
@@ -53,10 +72,19 @@ type Member struct {
 	// counts only when it comes from the recorded incarnation: a wiped disk
 	// under an old id has forgotten its votes and its acknowledgements.
 	Incarnation uint64
+	// Outgoing: a voter of the configuration that a joint one replaces.
+	Outgoing bool
+	// Replaces names the voter that leaves in the step in which this Joining
+	// member becomes one; "" = nobody.
+	Replaces NodeID
 }
 
 // Configuration is the full set of members, never a change to one. It is in
 // force from the moment it is in the log, committed or not (thesis §4.1).
+//
+// When voters come or go, a joint configuration (§6) stands between the old and
+// the new one: as long as it is in force, every decision needs a majority of the
+// Voters and one of the Outgoing members.
 type Configuration struct {
 	Members []Member // sorted by ID
 	Removed []NodeID // tombstones, sorted
@@ -91,6 +119,12 @@ const (
 	// leader. The replica acts on them; the core never sees them.
 	MsgForward
 	MsgForwardReply
+	// MsgRemoved answers whatever a member says that has left for good.
+	MsgRemoved
+	// MsgChange and MsgChangeReply carry changes of the members to the leader, as
+	// MsgForward does proposals.
+	MsgChange
+	MsgChangeReply
 )
 
 // Message is everything that one node says to another.
@@ -207,6 +241,7 @@ type Status struct {
 	Role        Role
 	Learner     bool
 	Replaced    bool // the log knows this id with another incarnation: the node takes no part
+	Removed     bool // this id has left the cluster for good: the node takes no part
 	Term        uint64
 	TermSeq     uint64 // the Write that makes Term durable; gate for messages of Term that others compose
 	Vote        NodeID

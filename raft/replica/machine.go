@@ -77,6 +77,9 @@ type Machine struct {
 	heard    map[raft.NodeID]uint64 // tick of the newest message of each peer
 	claimed  uint64                 // index of the newest checkpoint that this node put into the log
 
+	requests  []*Membership
+	requestID uint64
+
 	snapshot   snapshotState
 	diskFull   bool // clients' writes are refused
 	diskClosed bool // commands from the leader are refused too; elections still work, so reads do
@@ -94,8 +97,18 @@ type forwards struct {
 // number of the follower's process, the newest sequence number. A proposal that
 // comes twice must not be appended twice, nor be refused after it was appended.
 type seen struct {
-	term uint64
-	seq  map[uint64]uint64
+	term  uint64
+	seq   map[uint64]uint64
+	asked map[uint64]uint64 // the same of requests for changes of the members
+}
+
+// in begins anew with each term.
+func (s *seen) in(term uint64) {
+	if s.term != term {
+		s.term = term
+		clear(s.seq)
+		clear(s.asked)
+	}
 }
 
 // clockStamp is the time that this leader last put into the log. Its clock may
@@ -115,7 +128,7 @@ func NewMachine(core *raft.Core, newest raft.SnapshotMeta, boot uint64, nowMs in
 		Core:     core, limits: l, boot: boot, rng: rng, NowMs: nowMs,
 		pending:    map[uint64]*Batch{},
 		heard:      map[raft.NodeID]uint64{},
-		seen:       seen{seq: map[uint64]uint64{}},
+		seen:       seen{seq: map[uint64]uint64{}, asked: map[uint64]uint64{}},
 		reads:      reads{asked: map[uint64]*readGroup{}},
 		snapshot:   snapshotState{meta: newest, madeMs: nowMs, feeding: map[raft.NodeID]uint64{}, sending: map[raft.NodeID]uint64{}},
 		handed:     newest.Index,
@@ -209,6 +222,12 @@ func (m *Machine) Receive(msg raft.Message) {
 	case raft.MsgForwardReply:
 		m.forwardRefused(msg)
 		return
+	case raft.MsgChange:
+		m.membershipAsked(msg)
+		return
+	case raft.MsgChangeReply:
+		m.membershipReplied(msg)
+		return
 	case raft.MsgReadIndex:
 		if leader, term := m.Core.Leader(); leader == m.Core.ID() && term == msg.Term {
 			msg.Index = max(msg.Index, m.clockIndex(msg.Force))
@@ -255,10 +274,7 @@ func (m *Machine) forwarded(msg raft.Message) {
 	if msg.Term != term || msg.Term <= m.bootTerm {
 		return
 	}
-	if m.seen.term != term {
-		m.seen.term = term
-		clear(m.seen.seq)
-	}
+	m.seen.in(term)
 	appended := false
 	for _, e := range msg.Entries {
 		o, ok := fsm.EntryOrigin(e.Data)
@@ -266,7 +282,8 @@ func (m *Machine) forwarded(msg raft.Message) {
 			continue
 		}
 		m.seen.seq[o.Boot] = o.Seq
-		if leader == m.Core.ID() && !m.diskFull && fsm.CheckEntry(e.Data, m.limits.Databases) == nil {
+		_, isMember := m.Core.Member(msg.From) // who has left cannot answer its client
+		if isMember && leader == m.Core.ID() && !m.diskFull && fsm.CheckEntry(e.Data, m.limits.Databases) == nil {
 			if _, err := m.append(e.Data); err == nil {
 				appended = true
 				continue
@@ -323,6 +340,9 @@ func (m *Machine) Flush() Effects {
 	m.confirmed(out.Reads, out.FailedReads)
 	m.snapshotIfDue()
 	m.feed(out.SnapshotTo)
+	if m.Core.Removed(m.Core.ID()) {
+		m.tickMembership() // the node ends now
+	}
 	fx := m.fx
 	m.fx = Effects{}
 	return fx
@@ -432,6 +452,8 @@ func (m *Machine) Stop() {
 	}
 	m.waiting, m.refused = nil, nil
 	m.reads.expire(1<<63 - 1)
+	m.NowMs = 1<<63 - 1
+	m.tickMembership()
 }
 
 // contactTicks is the time since this node last heard from the leader or, on
@@ -441,14 +463,22 @@ func (m *Machine) contactTicks() uint64 {
 	if leader != m.Core.ID() {
 		return m.ticks - m.heard[leader] // without a leader: since the start
 	}
-	var ages []uint64
-	for _, p := range m.Core.Status().Peers {
-		ages = append(ages, m.ticks-m.heard[p.ID])
+	config := m.Core.Status().Config
+	age := func(id raft.NodeID) uint64 {
+		if id == leader {
+			return 0
+		}
+		return m.ticks - m.heard[id]
 	}
-	if len(ages) == 0 {
-		return 0
+	var ages []uint64
+	for _, member := range config.Members {
+		ages = append(ages, age(member.ID))
 	}
 	slices.Sort(ages)
-	// The leader itself is the first of the majority.
-	return ages[(len(ages)+1)/2-1]
+	for _, limit := range ages {
+		if config.HasQuorum(func(m raft.Member) bool { return age(m.ID) <= limit }) {
+			return limit
+		}
+	}
+	return m.ticks
 }

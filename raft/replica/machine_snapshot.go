@@ -46,6 +46,7 @@ func (m *Machine) Tick() {
 		m.compactLog()
 	}
 	m.expireKeys()
+	m.tickMembership()
 }
 
 // expireKeys has the leader move the log's time on when a key is due. Entries

@@ -28,6 +28,7 @@ type Config struct {
 	// PeerListener takes the connections of the other members; the node closes
 	// it.
 	PeerListener  net.Listener
+	PeerAddr      string // optional: where other nodes reach PeerListener
 	ClusterSecret string // optional
 
 	Tick                          time.Duration
@@ -78,7 +79,7 @@ type Node struct {
 
 	newest  atomic.Pointer[snapshotFile] // nil: there is none
 	told    atomic.Pointer[Applied]      // by the applier, when it was last asked
-	members atomic.Pointer[raft.Configuration]
+	members atomic.Pointer[membership]
 	recent  atomic.Pointer[Status]
 	memory  atomic.Int64
 	disk    atomic.Uint64 // free bytes
@@ -106,6 +107,7 @@ type event struct {
 	waiter  waiter
 	status  chan<- Status
 	result  chan<- error
+	request *Membership
 }
 
 type eventKind uint8
@@ -123,6 +125,7 @@ const (
 	evWaiter
 	evStatus
 	evTransfer
+	evMembership
 )
 
 // Open recovers the node from its data directory and starts it.
@@ -184,7 +187,7 @@ func (n *Node) start(store *fsm.Store) {
 	n.transport = peer.New(peer.Config{
 		Self: peer.Identity{
 			ClusterID: c.Identity.ClusterID, NodeID: c.Identity.NodeID,
-			Incarnation: c.Identity.Incarnation, Version: c.Version,
+			Incarnation: c.Identity.Incarnation, Addr: c.PeerAddr, Version: c.Version,
 		},
 		Secret: c.ClusterSecret, Listener: c.PeerListener, DataDir: c.DataDir, Log: n.log,
 		Handler: peer.Handler{
@@ -270,6 +273,8 @@ func (n *Node) handle(events []event) {
 			e.status <- n.status()
 		case evTransfer:
 			e.result <- m.Core.TransferLeadership(e.peer)
+		case evMembership:
+			m.RequestMembership(e.request)
 		}
 	}
 }
@@ -318,9 +323,14 @@ func (n *Node) afterTurn(ticked bool) {
 	}
 	if ticked || changed {
 		n.publish()
+		n.fenceIfRefused()
 	}
 	if ticked && term == 0 && n.machine.ticks%firstElectionEveryTicks == 0 {
-		n.log.Warn("a new cluster elects its first leader when all its members are there", "event", "leader", "missing", n.missing())
+		if len(n.Members().Members) == 0 {
+			n.log.Warn("waiting to be added to the cluster", "event", "members")
+		} else {
+			n.log.Warn("a new cluster elects its first leader when all its members are there", "event", "leader", "missing", n.missing())
+		}
 	}
 	n.wakeWaiters()
 }
@@ -414,6 +424,7 @@ func (n *Node) TakeSnapshot(ctx context.Context) error {
 var (
 	errStopped  = errors.New("replica: the node has stopped")
 	errReplaced = fmt.Errorf("%w: it knows this node id with another data directory", ErrRefused)
+	errRemoved  = fmt.Errorf("%w: this node was removed from it", ErrRefused)
 )
 
 // What a node stops with although its disk works. Starting it again is useless.

@@ -23,6 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // group is a cluster of real nodes in this process: real log, real sockets.
 type group struct {
 	t       *testing.T
+	joiners int // nodes that are no members at first, behind the others
 	config  raft.Configuration
 	dirs    []wal.Dir
 	nodes   []*Node
@@ -31,8 +32,13 @@ type group struct {
 }
 
 func newGroup(t *testing.T, size int, options func(*Config)) *group {
-	g := &group{t: t, nodes: make([]*Node, size), options: options}
-	for i := range size {
+	return newGroupWith(t, size, 0, options)
+}
+
+// newGroupWith has nodes that join, which are not started.
+func newGroupWith(t *testing.T, size, joiners int, options func(*Config)) *group {
+	g := &group{t: t, nodes: make([]*Node, size+joiners), joiners: joiners, options: options}
+	for i := range size + joiners {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -43,7 +49,7 @@ func newGroup(t *testing.T, size int, options func(*Config)) *group {
 			ID: raft.NodeID(fmt.Sprint("n", i+1)), Role: raft.Voter, Addr: "127.0.0.1:1", PeerAddr: l.Addr().String(),
 		})
 	}
-	for i := range g.nodes {
+	for i := range size {
 		g.open(i)
 	}
 	t.Cleanup(func() {
@@ -58,8 +64,9 @@ func newDir(t *testing.T) wal.Dir { return wal.Dir{Path: t.TempDir(), FS: wal.OS
 
 func (g *group) open(i int) {
 	g.t.Helper()
-	id := wal.Identity{
-		ClusterID: strings.Repeat("0", 32), NodeID: g.config.Members[i].ID, Incarnation: uint64(i + 1), Bootstrap: g.config,
+	id := wal.Identity{ClusterID: strings.Repeat("0", 32), NodeID: g.config.Members[i].ID, Incarnation: uint64(i + 1)}
+	if members := g.config.Members[:len(g.nodes)-g.joiners]; i < len(members) {
+		id.Bootstrap.Members = members
 	}
 	if _, found, err := g.dirs[i].LoadIdentity(); err != nil {
 		g.t.Fatal(err)
@@ -76,7 +83,7 @@ func (g *group) open(i int) {
 		}
 	}
 	c := Config{
-		DataDir: g.dirs[i], Identity: id, Version: "test", Seed: uint64(i + 1), PeerListener: l,
+		DataDir: g.dirs[i], Identity: id, Version: "test", Seed: uint64(i + 1), PeerListener: l, PeerAddr: g.config.Members[i].PeerAddr,
 		Tick: 10 * time.Millisecond, ElectionTicks: 15, HeartbeatTicks: 3,
 		CommandTimeout: 20 * time.Second, SnapshotBytes: 64 << 20,
 		Store:   fsm.Config{Databases: 2},

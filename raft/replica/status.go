@@ -60,56 +60,28 @@ func (n *Node) status() Status {
 }
 
 // publish refreshes what other goroutines may see without asking, and acts on a
-// new configuration.
+// change of the members.
 func (n *Node) publish() {
 	s := n.status()
 	n.recent.Store(&s)
-	old := n.members.Load()
-	if old != nil && slices.Equal(old.Members, s.Config.Members) && slices.Equal(old.Removed, s.Config.Removed) {
+	now := &membership{s.Config, n.machine.Core.Tombstones()}
+	if old := n.members.Load(); old != nil && slices.Equal(old.config.Members, now.config.Members) && slices.Equal(old.removed, now.removed) {
 		return
 	}
-	n.members.Store(&s.Config)
-	if old != nil {
-		n.forget(old.Members, s.Config.Members)
-	}
+	n.members.Store(now)
 	if n.transport != nil {
 		n.transport.SetMembers(n.others())
 	}
-	if me, ok := member(&s.Config, s.ID); ok && me.Incarnation != 0 && me.Incarnation != n.config.Identity.Incarnation {
+}
+
+// fenceIfRefused stops a node that has no part in its cluster.
+func (n *Node) fenceIfRefused() {
+	switch s := n.recent.Load(); {
+	case s.Removed:
+		n.fence(errRemoved)
+	case s.Replaced:
 		n.fence(errReplaced)
 	}
-}
-
-func member(c *raft.Configuration, id raft.NodeID) (raft.Member, bool) {
-	for _, m := range c.Members {
-		if m.ID == id {
-			return m, true
-		}
-	}
-	return raft.Member{}, false
-}
-
-// others are the members that this node talks to.
-func (n *Node) others() []raft.Member {
-	return slices.DeleteFunc(slices.Clone(n.members.Load().Members), func(m raft.Member) bool {
-		return m.ID == n.config.Identity.NodeID
-	})
-}
-
-// verify decides whether a peer may speak.
-func (n *Node) verify(id raft.NodeID, incarnation uint64) error {
-	c := n.members.Load()
-	if slices.Contains(c.Removed, id) {
-		return peer.ErrRemoved
-	}
-	m, ok := member(c, id)
-	switch {
-	case !ok:
-		return peer.ErrUnknown
-	case m.Incarnation != 0 && m.Incarnation != incarnation:
-		return peer.ErrIncarnation
-	}
-	return nil
 }
 
 // Recent returns the status as of the last tick. It costs nothing.

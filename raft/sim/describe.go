@@ -17,6 +17,7 @@ var messageNames = map[raft.MessageType]string{
 	raft.MsgAppend: "Append", raft.MsgAppendReply: "AppendReply", raft.MsgHeartbeat: "Heartbeat", raft.MsgHeartbeatReply: "HeartbeatReply",
 	raft.MsgTimeoutNow: "TimeoutNow", raft.MsgReadIndex: "ReadIndex", raft.MsgReadIndexReply: "ReadIndexReply",
 	raft.MsgSnapshot: "Snapshot", raft.MsgForward: "Forward", raft.MsgForwardReply: "ForwardReply",
+	raft.MsgRemoved: "Removed", raft.MsgChange: "Change", raft.MsgChangeReply: "ChangeReply",
 }
 
 // describe puts a message into words.

@@ -65,6 +65,12 @@ const (
 	FaultLoseFile                       // power cut, then a file is gone
 	FaultMisdirect                      // power cut, then a sector is found elsewhere
 	FaultWipe                           // the disk is replaced by an empty one
+	FaultMemberAdd                      // a node that was none becomes a member
+	FaultMemberReplace                  // such a node takes the place of Node
+	FaultMemberRemove                   // Node leaves
+	FaultMemberDemote                   // Node loses its vote
+	FaultMemberPromote                  // Node, a learner, becomes a voter
+	FaultTransfer                       // Node is to lead
 	faultKinds
 )
 
@@ -72,6 +78,7 @@ var faultNames = [faultKinds]string{
 	"isolate", "split", "one-way", "deaf", "mute", "bridge", "chain", "slow-link", "loss", "kill", "power", "power-all", "kill-all",
 	"cut-in-step", "cut-at-name", "cut-at-snapshot", "hunt", "crash-loop", "stop", "pause", "suspend", "clock-jump", "clock-rate", "disk-stall", "disk-slow", "read-error",
 	"write-error", "sync-error", "meta-error", "disk-full", "slow-apply", "hang-up", "rot", "lose-file", "misdirect", "wipe",
+	"member-add", "member-replace", "member-remove", "member-demote", "member-promote", "transfer",
 }
 
 func (k FaultKind) String() string { return faultNames[k] }
@@ -88,6 +95,8 @@ func (k *FaultKind) UnmarshalText(text []byte) error {
 	*k = FaultKind(i)
 	return nil
 }
+
+func (k FaultKind) changesMembers() bool { return k >= FaultMemberAdd }
 
 // costsDisk: the node loses what it has promised. No majority may suffer that.
 func (k FaultKind) costsDisk() bool { return k >= FaultRot && k <= FaultWipe }
@@ -115,7 +124,7 @@ func isCorrupt(err error) bool {
 // newFaults draws which kinds of faults there are, how many, and when.
 func newFaults(rng *rand.Rand, p *Plan) []Fault {
 	var kinds []FaultKind
-	for k := range faultKinds {
+	for k := range FaultMemberAdd { // the rest: changeMembers
 		if rng.IntN(2) == 0 && !(k.costsDisk() && rng.IntN(4) > 0) {
 			kinds = append(kinds, k)
 		}
@@ -186,7 +195,7 @@ func (w *World) begin(f Fault) {
 		f.Node = leader.index
 	}
 	n := w.nodes[f.Node]
-	if w.healed || n.lost || f.Kind.costsDisk() && !w.mayLose(n) {
+	if w.healed || n.away() && !f.Kind.changesMembers() || f.Kind.costsDisk() && !w.mayLose(n) {
 		return
 	}
 	w.Stats.Faults[f.Kind]++
@@ -257,6 +266,8 @@ func (w *World) inject(f Fault, n *node) (end func()) {
 		}
 	case FaultRot, FaultLoseFile, FaultMisdirect, FaultWipe:
 		return w.damage(f, n)
+	case FaultMemberAdd, FaultMemberReplace, FaultMemberRemove, FaultMemberDemote, FaultMemberPromote, FaultTransfer:
+		w.changeMembers(f, n)
 	default:
 		return w.diskFault(f, n)
 	}

@@ -6,26 +6,31 @@ import (
 	"strings"
 	"syscall"
 
+	"redoubt/raft"
 	"redoubt/wal"
 )
 
 // mayLose: a disk may be lost when the cluster has noted whose disks they are,
 // and only as many as it can bear.
 func (w *World) mayLose(n *node) bool {
+	config := w.oracle.config
+	if slices.ContainsFunc(w.asked, func(r *request) bool { return r.open }) {
+		return false // it was prudent before
+	}
 	lost := 0
-	for _, o := range w.nodes {
-		if o != n && (o.lost || o.damaged) {
+	for _, m := range config.Members {
+		o := w.node(m.ID)
+		if m.Role == raft.Voter && o != n && (o.lost || o.damaged) {
 			lost++
 		}
-		if o.up() {
-			for _, m := range w.config.Members {
-				if known, ok := o.machine.Core.Member(m.ID); !ok || known.Incarnation == 0 {
-					return false
-				}
-			}
+	}
+	for _, o := range w.nodes {
+		if o.up() && !slices.Equal(o.machine.Core.Status().Config.Members, config.Members) {
+			return false // a change is under way
 		}
 	}
-	return lost < (len(w.nodes)-1)/2 && w.oracle.recordedEverywhere()
+	me, _ := member(&config, n.id)
+	return me.Role == raft.Voter && !config.Joint() && lost < (voters(&config)-1)/2 && w.oracle.recordedEverywhere()
 }
 
 // diskFault makes the disk slow, full or failing. A process that stopped over

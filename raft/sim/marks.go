@@ -139,6 +139,18 @@ const (
 	MarkClockBehind
 	MarkCheckpointCompared
 	MarkNoFaults
+	MarkJointCommitted
+	MarkJointLeft
+	MarkJointLeftByNextLeader
+	MarkVoterAdded
+	MarkVoterReplaced
+	MarkVoterDemoted
+	MarkMemberLeft
+	MarkLeaderLeft
+	MarkElectedInJoint
+	MarkConfigOverridden
+	MarkRemovedTold
+	MarkRemovedStops
 	markCount
 )
 
@@ -255,4 +267,16 @@ var markNames = [markCount]string{
 	MarkClockBehind:                 "a leader's clock is behind the time of the log",
 	MarkCheckpointCompared:          "states are compared through the log",
 	MarkNoFaults:                    "a run without faults elects one leader only",
+	MarkJointCommitted:              "a joint configuration is committed",
+	MarkJointLeft:                   "a joint configuration is left",
+	MarkJointLeftByNextLeader:       "a joint configuration is left by another leader than began it",
+	MarkVoterAdded:                  "a learner that has caught up becomes a voter",
+	MarkVoterReplaced:               "a voter takes the place of another",
+	MarkVoterDemoted:                "a voter becomes a learner",
+	MarkMemberLeft:                  "a member leaves",
+	MarkLeaderLeft:                  "the leader leaves",
+	MarkElectedInJoint:              "a leader is elected under a joint configuration",
+	MarkConfigOverridden:            "a configuration is taken back",
+	MarkRemovedTold:                 "a node that has left is told so",
+	MarkRemovedStops:                "a node that has left stops",
 }

@@ -69,6 +69,7 @@ func (net *network) send(from *node, msg raft.Message) {
 	to := w.node(msg.To)
 	msg.From, msg.Incarnation = from.id, from.identity.Incarnation
 	w.Stats.Messages++
+	w.markIf(msg.Type == raft.MsgRemoved, MarkRemovedTold)
 	l := net.link(from, to)
 	if l.lost(k) {
 		return
@@ -147,7 +148,7 @@ func (n *node) receive(msg *raft.Message) {
 		}
 		return
 	}
-	if msg.Type == raft.MsgForward {
+	if msg.Type == raft.MsgForward || msg.Type == raft.MsgChange {
 		entries := make([]raft.Entry, len(msg.Entries))
 		for i, e := range msg.Entries {
 			entries[i] = raft.Entry{Data: bytes.Clone(e.Data)}

@@ -31,6 +31,8 @@ type node struct {
 	// lost: the disk was wiped or damaged, and the node is to stay away for ever.
 	lost    bool
 	damaged bool // something was done to the disk that Open may refuse
+	joins   bool // it is no member from the beginning, and nobody has started it yet
+	removed bool // it was told that it has left the cluster
 	// What waits for the end of a pause, or of a stall of the disk.
 	frozen, stalled []func()
 	life            uint64
@@ -78,6 +80,9 @@ type logItem struct {
 
 func (n *node) up() bool { return n.process != nil }
 
+// away: there is no process, and there will be none.
+func (n *node) away() bool { return n.lost || n.joins || n.removed }
+
 func (n *node) paused() bool { return n.faults.pauses > 0 }
 
 func (n *node) nowMs() int64 { return epochMs + n.w.nowUs/1000 + n.faults.clockMs }
@@ -119,7 +124,7 @@ func (n *node) thaw() {
 
 // start begins a life of the process, as replica.Open does.
 func (n *node) start() {
-	if n.up() || n.lost {
+	if n.up() || n.away() {
 		return
 	}
 	n.life++
@@ -349,6 +354,12 @@ func (n *node) turn() {
 		n.runLogger()
 	}
 	n.wakeSessions()
+	if n.up() && m.Core.Removed(n.id) { // as the replica's node does
+		n.w.mark(MarkRemovedStops)
+		n.removed = true
+		n.end("removed from the cluster")
+		n.disk.release()
+	}
 }
 
 // runLogger is a step of the replica's logger: everything queued in one frame.

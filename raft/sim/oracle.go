@@ -30,9 +30,11 @@ type oracle struct {
 	settled       uint64                   // highest index or read index of anything that was answered
 	history       history
 	firstLeaderUs int64
-	largestBytes  int    // of the entries that were ever written
-	recorded      uint64 // index of the entry that tells whose disks belong to the cluster
-	undisturbed   bool   // nothing goes wrong in this run
+	largestBytes  int                // of the entries that were ever written
+	recorded      uint64             // index of the entry that tells whose disks belong to the cluster
+	config        raft.Configuration // the latest that is committed
+	configs       []placedConfig     // all that were ever written down
+	undisturbed   bool               // nothing goes wrong in this run
 }
 
 type entryID struct{ index, term uint64 }
@@ -124,6 +126,7 @@ func (o *oracle) init(w *World) {
 	k := &w.plan.Knobs
 	o.undisturbed = len(w.plan.Faults) == 0 && !k.Reorder && k.LossPermille == 0 && k.LoopUs <= 1000 && k.NetUs <= 2000 && k.DiskUs <= 300
 	o.history.w = w
+	o.config = w.config
 	for i := range o.views {
 		o.views[i].votes = map[uint64]raft.NodeID{}
 	}
@@ -193,6 +196,7 @@ func (o *oracle) written(n *node, v *view, w *raft.Write, leads bool) {
 		e := &w.Entries[i]
 		o.match(n, entryID{e.Index, e.Term}, v.now.at(e.Index))
 		o.largestBytes = max(o.largestBytes, len(e.Data)+entryOverheadBytes)
+		o.noteConfig(e)
 	}
 }
 
@@ -287,9 +291,6 @@ func (o *oracle) committed(n *node, v *view, e *raft.Entry) {
 		return
 	}
 	o.commits = append(o.commits, commit{e.Term, chain})
-	if e.Type == raft.EntryConfig && o.recorded == 0 {
-		o.recorded = e.Index
-	}
 	o.w.Stats.Entries++
 	copies := 0
 	for i := range o.views {
@@ -297,8 +298,11 @@ func (o *oracle) committed(n *node, v *view, e *raft.Entry) {
 			copies++
 		}
 	}
-	if copies <= len(o.views)/2 && !o.anyLost() {
-		o.w.fail("durable commits", "%s applies entry %d, which is on %d of %d disks", n.id, e.Index, copies, len(o.views))
+	if !o.anyLost() && !o.onQuorum(e.Index, chain) {
+		o.w.fail("durable commits", "%s applies entry %d, which is on %d disks, and these are no majority of %v", n.id, e.Index, copies, o.deciding(e.Index))
+	}
+	if e.Type == raft.EntryConfig {
+		o.committedConfig(e)
 	}
 	o.committedOrigin(e)
 	o.committedMarks(n, v, e, copies)
@@ -390,7 +394,7 @@ func (o *oracle) stopped(n *node, err error) {
 // recordedEverywhere: the disk of every node tells whose disks belong to the
 // cluster. Before that the first election needs all of them.
 func (o *oracle) recordedEverywhere() bool {
-	return o.recorded > 0 && !slices.ContainsFunc(o.views, func(v view) bool { return v.durable.last() < o.recorded })
+	return o.recorded > 0 && !slices.ContainsFunc(o.views[:o.w.plan.Nodes], func(v view) bool { return v.durable.last() < o.recorded })
 }
 
 // wiped is told that a node has an empty disk now.
@@ -402,7 +406,7 @@ func (o *oracle) allEqual() {
 	var first *node
 	for _, n := range o.w.nodes {
 		switch {
-		case !n.up():
+		case !n.up() || !o.w.belongs(n):
 		case first == nil:
 			first = n
 		default:

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"redoubt/fsm"
@@ -26,9 +27,11 @@ func (o *oracle) electedMarks(n *node, v *view, term uint64) {
 	w.markIf(known && term > last+1, MarkElectedTermGap)
 	w.markIf(v.now.last() > uint64(len(o.commits)), MarkElectedWithUncommitted)
 	w.markIf(n.applier.Index() < uint64(len(o.commits)), MarkElectedBehindInApply)
-	w.markIf(w.count(func(m *node) bool { return !m.up() && !m.lost }) == len(w.nodes)-len(w.nodes)/2-1, MarkElectedBareMajority)
+	w.markIf(w.membersDown() == len(o.config.Members)-len(o.config.Members)/2-1, MarkElectedBareMajority)
 	w.markIf(w.Marks[MarkAllDown] > 0, MarkElectedAfterAllDown)
 	w.markIf(w.count((*node).paused) > 0, MarkElectedWhilePaused)
+	config := n.machine.Core.Status().Config
+	w.markIf(config.Joint(), MarkElectedInJoint)
 	w.markIf(w.count(func(m *node) bool { return m.up() && (m.snapshot != nil || m.receipt != nil) }) > 0, MarkElectedMidSnapshot)
 	w.markIf(w.count(func(m *node) bool { return o.views[m.index].durable.last()+20 < uint64(len(o.commits)) }) > 0, MarkElectedSomeoneLagging)
 	w.markIf(w.count(func(m *node) bool { return m != n && m.up() && o.views[m.index].term != 0 }) > 0, MarkTwoLeaders)
@@ -51,8 +54,8 @@ func (o *oracle) steppedDown(v *view, term uint64) {
 
 func (o *oracle) committedMarks(n *node, v *view, e *raft.Entry, copies int) {
 	w := o.w
-	w.markIf(copies == len(w.nodes)/2+1, MarkCommittedByBareMajority)
-	w.markIf(copies == len(w.nodes), MarkCommittedByAll)
+	w.markIf(copies == len(o.config.Members)/2+1, MarkCommittedByBareMajority)
+	w.markIf(copies == len(o.config.Members), MarkCommittedByAll)
 	w.markIf(v.term > e.Term, MarkCommittedOlderTerm)
 	w.markIf(v.term == 0, MarkFollowerAppliesFirst)
 	w.markIf(e.Type == raft.EntryConfig, MarkConfigCommitted)
@@ -76,6 +79,9 @@ func (o *oracle) overridden(v *view, first uint64) {
 		}
 	}
 	w.markIf(copies > len(o.views)/2, MarkFigure8)
+	w.markIf(slices.ContainsFunc(o.configs, func(p placedConfig) bool {
+		return p.index >= first && p.index <= v.now.last() && p.term == v.now.terms[p.index-1]
+	}), MarkConfigOverridden)
 }
 
 func (o *oracle) endedMarks(n *node, p *process, v *view) {
@@ -92,9 +98,17 @@ func (o *oracle) endedMarks(n *node, p *process, v *view) {
 	}
 	w.markIf(waiting, MarkCrashWithClients)
 	w.markIf(p.machine != nil && isCandidate(p.machine), MarkCandidateCrashed)
-	down := w.count(func(m *node) bool { return !m.up() })
-	w.markIf(down > len(w.nodes)/2, MarkMajorityDown)
-	w.markIf(down == len(w.nodes), MarkAllDown)
+	down := w.membersDown()
+	w.markIf(down > len(o.config.Members)/2, MarkMajorityDown)
+	w.markIf(down == len(o.config.Members), MarkAllDown)
+}
+
+// membersDown counts the members whose process is not there.
+func (w *World) membersDown() int {
+	return w.count(func(n *node) bool {
+		_, ok := member(&w.oracle.config, n.id)
+		return ok && !n.up()
+	})
 }
 
 func isCandidate(m *replica.Machine) bool {

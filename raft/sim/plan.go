@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"redoubt/wal"
 )
@@ -12,6 +13,7 @@ import (
 type Plan struct {
 	Seed       uint64
 	Nodes      int
+	Joiners    int   `json:",omitempty"` // nodes that may be added, behind the others
 	DurationMs int64 // then everything is healed
 	Registers  bool  // clients use registers only, and porcupine judges
 	// Of the other clients: pipelines come in pieces, so that transactions are
@@ -87,8 +89,37 @@ func NewPlan(seed uint64) *Plan {
 	if rng.IntN(40) == 0 {
 		p.hunt(rng)
 	}
+	if members := p.stream(streamPlan, 1, 0); members.IntN(3) == 0 {
+		p.changeMembers(members)
+	}
 	return p
 }
+
+// changeMembers has the members change while the other faults last. Disks are
+// only lost as a whole: what else may be wrong with one shows at its next start,
+// when the others may have left.
+func (p *Plan) changeMembers(rng *rand.Rand) {
+	p.Joiners = 1 + rng.IntN(4)
+	p.Faults = slices.DeleteFunc(p.Faults, func(f Fault) bool { return f.Kind.costsDisk() && f.Kind != FaultWipe })
+	for i := range p.Faults {
+		if f := &p.Faults[i]; rng.IntN(3) == 0 && f.Kind != FaultWipe {
+			f.Node = rng.IntN(p.Nodes + p.Joiners)
+		}
+	}
+	for range 1 + rng.IntN(pick(rng, 3, 10, 20)) {
+		p.Faults = append(p.Faults, Fault{
+			Kind: FaultMemberAdd + FaultKind(rng.IntN(int(faultKinds-FaultMemberAdd))), AtMs: rng.Int64N(p.DurationMs),
+			ForMs: pick[int64](rng, 1000, 10_000), Node: rng.IntN(p.Nodes + p.Joiners), Peer: rng.IntN(p.Nodes + p.Joiners), Leader: rng.IntN(3) == 0,
+		})
+	}
+	if rng.IntN(3) == 0 && !slices.ContainsFunc(p.Faults, func(f Fault) bool { return f.Kind == FaultWipe }) {
+		p.Faults = append(p.Faults, Fault{Kind: FaultWipe, AtMs: rng.Int64N(p.DurationMs), ForMs: 1000, Node: rng.IntN(p.Nodes)})
+	}
+	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return int(a.AtMs - b.AtMs) })
+}
+
+// size is how many nodes there are, or may come to be.
+func (p *Plan) size() int { return p.Nodes + p.Joiners }
 
 // hunt makes a plan in which no leader lives long enough to replicate what it
 // has, entry by entry: the surroundings of Figure 8, which chance alone hardly

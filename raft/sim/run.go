@@ -31,7 +31,7 @@ type Result struct {
 
 // Run carries out a plan.
 func (r *Runner) Run(p *Plan) (res Result) {
-	for len(r.fronts) < p.Nodes {
+	for len(r.fronts) < p.size() {
 		r.fronts = append(r.fronts, newFrontEnd())
 	}
 	w := newWorld(p, r.fronts, &trace{out: r.Trace})
@@ -58,12 +58,15 @@ func newWorld(p *Plan, fronts []*frontEnd, t *trace) *World {
 			Addr: fmt.Sprintf("10.0.0.%d:6379", i+1), PeerAddr: fmt.Sprintf("10.0.0.%d:16379", i+1),
 		})
 	}
-	for i, m := range w.config.Members {
-		n := &node{w: w, id: m.ID, index: i, rng: p.stream(streamNode, i, 0), disk: newDisk(p.stream(streamDisk, i, 0))}
+	for i := range p.size() {
+		n := &node{w: w, id: raft.NodeID(fmt.Sprint("n", i+1)), index: i, rng: p.stream(streamNode, i, 0), disk: newDisk(p.stream(streamDisk, i, 0))}
 		n.dir = wal.Dir{Path: dataDir, FS: n.disk}
 		n.identity = wal.Identity{
-			ClusterID: "00112233445566778899aabbccddeeff", NodeID: m.ID, Incarnation: uint64(i + 1),
+			ClusterID: "00112233445566778899aabbccddeeff", NodeID: n.id, Incarnation: uint64(i + 1),
 			Databases: databases, Bootstrap: w.config,
+		}
+		if n.joins = i >= p.Nodes; n.joins {
+			n.identity.Bootstrap = raft.Configuration{}
 		}
 		fronts[i].node, fronts[i].current = n, nil
 		w.nodes = append(w.nodes, n)
@@ -170,7 +173,7 @@ func (w *World) leaderKnown() bool {
 	for _, n := range w.nodes {
 		if n.up() {
 			if leader, _ := n.machine.Core.Leader(); leader != "" {
-				if count[leader]++; count[leader] > len(w.nodes)/2 {
+				if count[leader]++; count[leader] > voters(&w.oracle.config)/2 {
 					return true
 				}
 			}
@@ -189,8 +192,11 @@ func (w *World) settled() bool {
 	}
 	var leader raft.NodeID
 	last := uint64(0)
+	if !w.changeComplete() {
+		return false
+	}
 	for _, n := range w.nodes {
-		if n.lost {
+		if n.away() || !w.belongs(n) {
 			continue
 		}
 		if !n.up() {
@@ -216,8 +222,8 @@ func (w *World) standing() string {
 	s := ""
 	for _, n := range w.nodes {
 		switch {
-		case n.lost:
-			s += fmt.Sprintf("\n%s lost", n.id)
+		case n.lost, n.removed:
+			s += fmt.Sprintf("\n%s lost %v removed %v", n.id, n.lost, n.removed)
 		case !n.up():
 			s += fmt.Sprintf("\n%s down", n.id)
 		default:

@@ -52,6 +52,14 @@ var conditions = []condition{
 			return id == leader
 		}, nil
 	}},
+	{"NODE knows MEMBERS", "the configuration in force there: `n1 n2:learner n3:leaving/old -n4`, `old` being a voter before a joint configuration, and `-` who has left", func(s *scene, a []string) (func() bool, error) {
+		n, want := s.node(a[0]), strings.Join(strings.Fields(a[1]), " ")
+		return func() bool { return n.up() && describeMembers(n.machine.Core.Status().Config) == want }, nil
+	}},
+	{"NODE removed", "it has been told that it left the cluster, and stopped", func(s *scene, a []string) (func() bool, error) {
+		n := s.node(a[0])
+		return func() bool { return n.removed && !n.up() }, nil
+	}},
 	{"NODE up", "its process is there", func(s *scene, a []string) (func() bool, error) {
 		n := s.node(a[0])
 		return n.up, nil

@@ -131,9 +131,8 @@ var signs = map[feature]struct {
 	dirs  []string
 	names *regexp.Regexp
 }{
-	membershipChanges: {at("raft"), regexp.MustCompile(`(?i)joint|promote|(propose|change|add|remove)(member|voter|learner|config)`)},
-	leases:            {at("raft", "raft/replica"), regexp.MustCompile(`(?i)lease`)},
-	repairFromPeers:   {at("raft", "raft/replica"), regexp.MustCompile(`(?i)repair|fetch`)},
+	leases:          {at("raft", "raft/replica"), regexp.MustCompile(`(?i)lease`)},
+	repairFromPeers: {at("raft", "raft/replica"), regexp.MustCompile(`(?i)repair|fetch`)},
 }
 
 // TestNoScenarioWaitsForWhatThereIs reminds of the scenarios of a feature when it

@@ -126,6 +126,7 @@ var placeholders = map[string]string{
 	"PERCENT": `(\d+%)`, "NAME": `([a-z]\w*)`, "FILE": `([\w/.*-]+)`, "OP": `(write|sync|read|name|operation)`,
 	"IS": `(=|<=|>=|<|>)`, "FIELD": `(` + strings.Join(sortedKeys(fields), "|") + `)`, "KNOB": `([A-Z]\w+)`, "VALUE": `(n\d \w+|\w+)`,
 	"HOW": `(loses|keeps)`, "MESSAGE": `([A-Z]\w+)`, "COMMANDS": `(.+?)`, "REPLIES": `(.+)`, "CONDITION": `(.+?)`, "TEXT": `(.+)`, "VALUES": `(.+)`,
+	"CHANGE": `(.+?)`, "OUTCOME": `(\w+)`, "MEMBERS": `((?: ?-?n\d[\w:/]*)+)`,
 }
 
 func (p pattern) match(line string) (args []string, ok bool) {
@@ -160,6 +161,10 @@ var setups = []setup{
 	{"each NAME in VALUES", "play the scenario once for each value, `1..9` or `a, b, c`, which `$NAME` stands for", nil}, // see readScripts
 	{"nodes NUMBER", "the size of the cluster; 3 if nothing is said", func(s *script, a []string) (err error) {
 		s.plan.Nodes, err = strconv.Atoi(a[0])
+		return err
+	}},
+	{"joiners NUMBER", "so many nodes more, behind the others, that may `join`", func(s *script, a []string) (err error) {
+		s.plan.Joiners, err = strconv.Atoi(a[0])
 		return err
 	}},
 	{"set KNOB VALUE", "a field of `Knobs` (plan.go), such as `SnapshotBytes 2000`", func(s *script, a []string) error {

@@ -18,9 +18,8 @@ type scenario struct {
 type feature string
 
 const (
-	membershipChanges feature = "membership changes"
-	leases            feature = "leases"
-	repairFromPeers   feature = "repair of a damaged log from the other nodes"
+	leases          feature = "leases"
+	repairFromPeers feature = "repair of a damaged log from the other nodes"
 )
 
 func at(tests ...string) []string { return tests }
@@ -45,9 +44,9 @@ var scenarios = []scenario{
 	{"S11", "a leader grants pre-votes, or heartbeats are no shorter than timeouts", "DaosRaft#70, braft#365, braft#366, braft#492",
 		at("raft.TestLeaderAndItsFollowersRefuseVotes", "cmd/redoubt.TestRefusals/--heartbeat 100ms"), "", ""},
 	{"S12", "the longer log has the lower term, and pre-votes let neither win", "etcd#8243, etcd#8501, etcd#10355, canonical/raft#142, openraft#1796",
-		at("raft.TestTwoHalvesEachWithAReasonElectALeader", "raft.TestLongLogWithOldTermGetsElected"), membershipChanges, "with a joint configuration in flight"},
+		at("raft.TestTwoHalvesEachWithAReasonElectALeader", "raft.TestLongLogWithOldTermGetsElected", "s12_halves_of_a_joint_configuration.txt"), "", ""},
 	{"S13", "a removed node campaigns for ever", "thesis §4.2.3, RedisRaft#136, SOFAJRaft",
-		at("raft.TestStrangersAndRemovedAreNotHeard", "resp/peer.TestARemovedMemberIsCutOff"), membershipChanges, "the removal itself"},
+		at("s13_removed_node_campaigns.txt", "raft.TestRemovedMembersAreTold", "raft.TestPaperRemovedMembersDoNotDisrupt", "resp/peer.TestARemovedMemberIsCutOff"), "", ""},
 	{"S14", "two of five nodes hear one other each, and leaders are unseated for ever", "Cloudflare, 2020", at("raft.TestPartialMeshKeepsItsLeader"), "", ""},
 	{"S15", "links that work in one direction only", "Consul#4084, Hoverbear's Raft#27",
 		at("s15_one_way_links.txt", "raft.TestDeafNodeDoesNotDisturb", "raft.TestMuteLeaderIsReplacedAndDeafLeaderStepsDown"), "", ""},
@@ -83,13 +82,13 @@ var scenarios = []scenario{
 	{"S32", "a leader counts itself before its disk has the entry", "RedisRaft#76",
 		at("raft.TestLeaderCountsItselfWhenDurable", "raft.TestOthersCommitWhatTheLeadersDiskLacks"), "", ""},
 	{"S33", "learners commit", "openraft beb0302b, openraft 6c0ccaf3",
-		at("raft.TestAcknowledgementsOfLearnersDoNotCommit", "raft.TestSingleVoterCommitsWithoutItsLearner"), membershipChanges, "a joint configuration with a half of one node"},
+		at("raft.TestAcknowledgementsOfLearnersDoNotCommit", "raft.TestSingleVoterCommitsWithoutItsLearner", "s33_half_of_a_joint_configuration.txt", "raft.TestPaperJointNeedsBothMajorities"), "", ""},
 	{"S34", "a new leader's commit index is lower, and a follower goes back", "PySyncObj#166", at("raft.TestCommitNeverGoesBack"), "", ""},
 	{"S35", "the tail of a leader that is cut off grows without bound", "etcd/raft, bounded growth with a partition", at("raft.TestUncommittedTailIsBoundedAndDoesNotLeak"), "", ""},
 	{"S36", "messages of an earlier life of their sender arrive late, twice and out of order", "any transport that reconnects",
 		at("s36_old_messages_again.txt", "raft/testdata/old_life.txt"), "", ""},
 	{"S37", "messages of another cluster, or from a recycled address", "dragonboat, RedisRaft",
-		at("resp/peer.TestRefusals", "raft.TestOtherIncarnationIsNotHeard", "raft.TestStrangersAndRemovedAreNotHeard"), "", ""},
+		at("resp/peer.TestRefusals", "raft.TestOtherIncarnationIsNotHeard", "raft.TestStrangersMayLeadAndAskForVotes"), "", ""},
 	{"S38", "limits that are off by one, and entries larger than any of them", "RedisRaft#109",
 		at("s38_least_limits.txt", "raft.TestLimitsAreExact", "raft.TestOversizedEntryPassesAlone", "wal.TestBigBatchIsSplit", "raft/replica.TestTooLargeTransactionIsRefused"), "", ""},
 
@@ -107,8 +106,8 @@ var scenarios = []scenario{
 	{"S47", "a lease was granted by a configuration that has changed", "any lease", nil, leases, ""},
 	{"S48", "clocks that drift and jump", "systems that trust clocks", at("s48_clocks.txt"), leases, "clocks within the bound of a lease"},
 	{"S49", "handing over to a node that lags, dies or does not exist, while clients write", "hashicorp/raft#493, hashicorp/raft#696, dragonboat#223, etcd/raft",
-		at("s49_transfer.txt", "raft.TestTransferTargets", "raft.TestTransferWaitsForTheLogAndIsGivenUp", "raft.TestNothingOfATransferSurvivesLeadership", "raft.TestTransferWinsOverStickiness", "raft/testdata/transfer.txt"),
-		membershipChanges, "to a node that is removed meanwhile"},
+		at("s49_transfer.txt", "s49_transfer_to_one_that_leaves.txt", "raft.TestTransferTargets", "raft.TestTransferWaitsForTheLogAndIsGivenUp", "raft.TestNothingOfATransferSurvivesLeadership", "raft.TestTransferWinsOverStickiness", "raft/testdata/transfer.txt"),
+		"", ""},
 	{"S50", "a late order to campaign is obeyed by whoever gets it", "hashicorp/raft, braft b9e1293", at("s50_late_order.txt", "raft.TestTimeoutNowIsObeyedOnlyByAFollowerOfItsSender"), "", ""},
 	{"S51", "a follower's read waits for an answer that never comes", "etcd/raft", at("s51_read_of_a_follower.txt", "raft.TestFollowersReads"), "", ""},
 	{"S52", "a forwarded command is executed by the leader and by the node that forwarded it", "RedisRaft#13", at("s52_forwarded_twice.txt", "s52_every_message_twice.txt"), "", ""},
@@ -136,20 +135,22 @@ var scenarios = []scenario{
 	{"S67", "a new leader is elected while a follower is sent a snapshot by the old one", "Zeebe#4451", at("s67_new_leader_while_installing.txt"), "", ""},
 
 	// Membership.
-	{"S68", "two changes of the membership by leaders of different terms share no majority", "Ongaro on raft-dev, 2015", nil, membershipChanges, ""},
+	{"S68", "two changes of the membership by leaders of different terms share no majority", "Ongaro on raft-dev, 2015",
+		at("s68_changes_of_two_leaders.txt", "raft.TestNoChangeBeforeAnEntryOfTheOwnTerm", "raft.TestExhaustive"), "", ""},
 	{"S69", "a configuration is in force when it is applied, and candidates use an old one", "etcd#5004, etcd#7280, etcd#11284, etcd-io/raft#456, etcd-io/raft#469",
-		at("raft.TestPaperLatestConfigurationInLog"), membershipChanges, "elections between two configurations"},
-	{"S70", "nobody can be elected between two configurations", "etcd#12359", nil, membershipChanges, ""},
-	{"S71", "a joint configuration is left behind by a change of leader", "etcd#12136, openraft", nil, membershipChanges, ""},
-	{"S72", "the majority is removed at once", "etcd-io/raft#372", nil, membershipChanges, ""},
-	{"S73", "a leader removes itself, or one of two nodes that is dead", "RedisRaft#3, RedisLabs/raft#19, openraft 0023cff1", nil, membershipChanges, ""},
-	{"S74", "a learner that does not know of its promotion does not vote", "etcd/raft", at("raft.TestLearnerThatIsAskedVotes"), "", ""},
-	{"S75", "a restarted node does not know the address of a new voter", "etcd#3699", at("raft.TestConfigurationCodec"), membershipChanges, "adding a voter"},
-	{"S76a", "a node is removed and added again in one term, and old acknowledgements count", "drmingdrmer/raft-rejoin-bug", nil, membershipChanges, ""},
+		at("s69_configuration_taken_back.txt", "raft.TestPaperLatestConfigurationInLog", "raft.TestPaperConfigurationIsUsedAtOnce"), "", ""},
+	{"S70", "nobody can be elected between two configurations", "etcd#12359", at("s70_between_two_configurations.txt", "raft.TestVoterThatDoesNotKnowItElects"), "", ""},
+	{"S71", "a joint configuration is left behind by a change of leader", "etcd#12136, openraft", at("s71_joint_left_behind.txt", "raft.TestNextLeaderLeavesAJointConfiguration"), "", ""},
+	{"S72", "the majority is removed at once", "etcd-io/raft#372", at("s72_majority_removed.txt", "raft.TestNoChangeThatLeavesNoLiveMajority"), "", ""},
+	{"S73", "a leader removes itself, or one of two nodes that is dead", "RedisRaft#3, RedisLabs/raft#19, openraft 0023cff1",
+		at("s73_leader_removes_itself.txt", "raft.TestPaperLeaderThatLeavesStepsDownWhenThatIsCommitted", "raft.TestPaperRemovedMemberIsNeededUntilThatIsCommitted", "raft/replica.TestLeaderLeaves"), "", ""},
+	{"S74", "a learner that does not know of its promotion does not vote", "etcd/raft", at("raft.TestLearnerThatIsAskedVotes", "raft.TestVoterThatDoesNotKnowItElects"), "", ""},
+	{"S75", "a restarted node does not know the address of a new voter", "etcd#3699", at("s75_unknown_voter.txt", "raft.TestConfigurationCodec", "raft/replica.TestNodeHearsOfAMemberThatItDoesNotKnow"), "", ""},
+	{"S76a", "a node is removed and added again in one term, and old acknowledgements count", "drmingdrmer/raft-rejoin-bug", at("s76_removed_id_returns.txt", "raft.TestChangesThatCannotBe/a removed id returns"), "", ""},
 	{"S76b", "a disk is lost, and its node comes back empty under its old name", "RedisRaft#2, dragonboat#256, dragonboat#354, MatrixOne#25029",
 		at("s76_wiped_disk.txt", "raft/testdata/wiped.txt", "raft/testdata/wiped_early.txt", "raft.TestReplacedNodeTakesNoPart", "cmd/redoubt.TestWipedNodeIsRefused"), "", ""},
 	{"S77", "a learner restarts as a follower and campaigns", "openraft 39690593, hashicorp/raft#398", at("raft.TestLearnerStaysOneAfterARestart"), "", ""},
-	{"S77b", "a change of the membership is replayed by a node that starts from an old snapshot", "braft#407", nil, membershipChanges, ""},
+	{"S77b", "a change of the membership is replayed by a node that starts from an old snapshot", "braft#407", at("s77_old_snapshot.txt", "raft.TestRemovedWhileDown"), "", ""},
 
 	// Disks.
 	{"S78", "a single node answers before its log is on disk", "etcd#14370, etcd#10508", at("s78_single_node_power.txt"), "", ""},
@@ -181,6 +182,6 @@ var scenarios = []scenario{
 	{"S95", "a follower refuses entries for want of room, which is taken for a conflict", "dragonboat", at("s95_follower_that_cannot_take.txt"), "", ""},
 	{"S96", "a thousand clients try again and again while there is no leader", "any system with clients", at("s96_crowd_at_failover.txt"), "", ""},
 	{"S97", "two clusters are bootstrapped, or one twice, and merge", "RedisRaft#187, rqlite",
-		at("raft.TestNewClusterNeedsAllVotersOnce", "resp/peer.TestRefusals/other cluster", "wal.TestIdentityIsChecked"), membershipChanges, "joining before there is a cluster"},
+		at("raft.TestNewClusterNeedsAllVotersOnce", "resp/peer.TestRefusals/other cluster", "wal.TestIdentityIsChecked", "s97_joining.txt"), "", ""},
 	{"S98", "a cluster that is well has elections and errors all the same", "RedisRaft#21, RedisRaft#42", at("s98_quiet.txt"), "", ""},
 }

@@ -58,7 +58,7 @@ func (s *script) playAll(t *testing.T, fronts []*frontEnd, marks *Marks) {
 		first, last, out = *scenarioSeed, *scenarioSeed, os.Stderr
 	}
 	for seed := first; seed <= last; seed++ {
-		w, err := s.play(uint64(seed), fronts[:s.plan.Nodes], out)
+		w, err := s.play(uint64(seed), fronts[:s.plan.size()], out)
 		if err != nil {
 			t.Fatalf("%s.txt, seed %d %s: %v\nreplay: go test ./raft/sim -run TestScenarios/%s -scenario-seed %d -v", s.name, seed, s.value, err, s.name, seed)
 		}

@@ -74,6 +74,7 @@ var troubles = []verb{
 				s.runUntil(s.nowUs + microseconds(a[1]))
 			}
 			delete(s.absent, n)
+			n.removed = false // it will be told again
 			n.start()
 		}
 	})},

@@ -110,6 +110,14 @@ var verbs = []verb{
 	{syntax: "transfer NODE -> NODE", meaning: "the first, who leads, hands over to the second", run: done(func(s *scene, a []string) {
 		s.node(a[0]).post(func(m *replica.Machine) { _ = m.Core.TransferLeadership(raft.NodeID(a[1])) })
 	})},
+	{syntax: "join NODES", meaning: "start these nodes, which know nobody and wait to be added (see `joiners`)", run: eachNode(func(_ *scene, n *node) {
+		n.joins = false
+		n.start()
+	})},
+	{syntax: "members NODE: CHANGE -> OUTCOME", meaning: "ask it for a change of the members: `add n4`, `add n4 learner`, `replace n3 n4`, `promote n4`, `demote n2`, " +
+		"`remove n1`, `transfer n2`, each with `force` behind it or not. The outcome is `done`, `pending` (do not wait) or a word of the refusal", run: func(s *scene, a []string) error {
+		return s.changeMembers(s.node(a[0]), strings.Fields(a[1]), a[2])
+	}},
 	{syntax: "snapshot NODE", meaning: "it is asked for a snapshot", run: done(func(s *scene, a []string) {
 		s.node(a[0]).post(func(m *replica.Machine) { // a full disk, which is empty again at once, asks for one
 			m.Disk(0, minFreeBytes)

@@ -19,6 +19,7 @@ type World struct {
 	users  []*client
 	fronts []*frontEnd
 	oracle oracle
+	asked  []*request // changes of the members
 
 	nowUs                 int64
 	events                eventHeap

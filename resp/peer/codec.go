@@ -115,7 +115,7 @@ func decodeMessage(b []byte) (raft.Message, error) {
 		return m, fmt.Errorf("%w: format version %d", errMalformed, version)
 	}
 	m.Type = raft.MessageType(d.byte())
-	if m.Type < raft.MsgPreVote || m.Type > raft.MsgForwardReply {
+	if m.Type < raft.MsgPreVote || m.Type > raft.MsgChangeReply {
 		return m, fmt.Errorf("%w: type %d", errMalformed, m.Type)
 	}
 	flags := d.byte()

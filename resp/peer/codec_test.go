@@ -16,7 +16,7 @@ import (
 var messageTypes = []raft.MessageType{
 	raft.MsgPreVote, raft.MsgPreVoteReply, raft.MsgVote, raft.MsgVoteReply, raft.MsgAppend, raft.MsgAppendReply,
 	raft.MsgHeartbeat, raft.MsgHeartbeatReply, raft.MsgTimeoutNow, raft.MsgReadIndex, raft.MsgReadIndexReply,
-	raft.MsgSnapshot, raft.MsgForward, raft.MsgForwardReply,
+	raft.MsgSnapshot, raft.MsgForward, raft.MsgForwardReply, raft.MsgRemoved, raft.MsgChange, raft.MsgChangeReply,
 }
 
 func drawMessage(t *rapid.T) raft.Message {

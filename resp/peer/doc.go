@@ -24,7 +24,7 @@
 //
 // # Handshake
 //
-//	A: RAFT.HELLO 1 <cluster> <from> <to> <incarnation> <version> <lane> <nonce>
+//	A: RAFT.HELLO 2 <cluster> <from> <to> <incarnation> <address> <version> <lane> <nonce>
 //	B: *4 <id> <incarnation> <version> <nonce>
 //	A: RAFT.AUTH <mac>
 //	B: +OK <mac>  or  -REFUSED <word> <mac> <text>
@@ -43,15 +43,21 @@
 //	protocol       no        other protocol version; without mac
 //	secret         no        the secrets differ; "-" in place of the mac
 //	wrong-node     no        B is not <to>: an address is wrong
-//	unknown        no        B's configuration does not have <from> (yet)
+//	unknown        no        B does not know <from>, nor many others that call
 //	wrong-cluster  yes       B belongs to another cluster
-//	removed        yes       <from> has left the configuration, ids do not return
+//	removed        yes       <from> has left the cluster, ids do not return
 //	incarnation    yes       <from>'s data directory is not the recorded one
+//
+// B need not know A: its configuration may be older than A's membership, or it
+// has yet to join. It answers on connections to <address>, which it dials for as
+// long as A holds one. An old configuration therefore keeps nobody out, and what
+// a node that is no member may say is for Raft to decide.
 //
 // A refusal for good counts only with B's mac, since anybody can answer on a
 // port; A then hears of it through Handler.Refused. A checks B's id and
-// incarnation in the same way. Both sides ask Handler.Verify; B asks again,
-// before the next message, when the membership has changed.
+// incarnation in the same way. Both sides ask Handler.Verify; B asks again
+// when the membership has changed, and closes the connection of an A that may no
+// longer take part.
 //
 // Who is trusted with what: before the handshake is complete a caller costs
 // 4 KB and one descriptor for HandshakeTimeout, and at most 128 callers are in

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	protocolVersion = "1"
+	protocolVersion = "2"
 	nonceBytes      = 32
 	// maxHelloBytes bounds each argument before the other side has proven
 	// itself; helloBufferBytes is all that an unproven connection costs.
@@ -26,11 +26,9 @@ const (
 )
 
 // What Handler.Verify answers, wrapped or bare, decides the word of the
-// refusal. Removed and Incarnation are for good: an id that left never comes
-// back, a wiped disk does not remember. Unknown may pass: the refusing node may
-// not have heard of the new member yet.
+// refusal. Both are for good: an id that left never comes back, a wiped disk does
+// not remember.
 var (
-	ErrUnknown     = errors.New("unknown node")
 	ErrRemoved     = errors.New("node was removed from the cluster")
 	ErrIncarnation = errors.New("node has lost its data directory")
 )
@@ -90,6 +88,7 @@ type hello struct {
 	clusterID   string
 	from, to    raft.NodeID
 	incarnation uint64
+	addr        string // where from accepts; it may be new to the other side
 	version     string
 	lane        lane
 	nonce       string
@@ -97,17 +96,17 @@ type hello struct {
 
 func (h hello) append(dst []byte) []byte {
 	return appendCommand(dst, "RAFT.HELLO", protocolVersion, h.clusterID, string(h.from), string(h.to),
-		strconv.FormatUint(h.incarnation, 10), h.version, h.lane.String(), h.nonce)
+		strconv.FormatUint(h.incarnation, 10), h.addr, h.version, h.lane.String(), h.nonce)
 }
 
 // readHello returns a *refusal when the frame is sound but of another protocol.
 func readHello(f frameReader) (hello, error) {
-	args, err := f.command("RAFT.HELLO", 8, maxHelloBytes)
+	args, err := f.command("RAFT.HELLO", 9, maxHelloBytes)
 	if err != nil {
 		return hello{}, err
 	}
 	h := hello{clusterID: string(args[1]), from: raft.NodeID(args[2]), to: raft.NodeID(args[3]),
-		version: string(args[5]), nonce: string(args[7])}
+		addr: string(args[5]), version: string(args[6]), nonce: string(args[8])}
 	if string(args[0]) != protocolVersion {
 		return h, &refusal{word: refusedProtocol, text: "this node speaks peer protocol " + protocolVersion}
 	}
@@ -115,7 +114,7 @@ func readHello(f frameReader) (hello, error) {
 		return h, fmt.Errorf("%w: bad incarnation", errProtocol)
 	}
 	var ok bool
-	if h.lane, ok = parseLane(string(args[6])); !ok {
+	if h.lane, ok = parseLane(string(args[7])); !ok {
 		return h, fmt.Errorf("%w: no such lane", errProtocol)
 	}
 	if len(h.nonce) != nonceBytes {
@@ -231,7 +230,7 @@ func (t *Transport) introduce(conn net.Conn, to raft.NodeID, l lane) (frameReade
 	// Big enough for what comes back on every lane: verdicts and offsets.
 	f := newFrameReader(conn, helloBufferBytes)
 	self := t.config.Self
-	h := hello{self.ClusterID, self.NodeID, to, self.Incarnation, self.Version, l, newNonce()}
+	h := hello{self.ClusterID, self.NodeID, to, self.Incarnation, self.Addr, self.Version, l, newNonce()}
 	if err := conn.SetDeadline(time.Now().Add(t.config.HandshakeTimeout)); err != nil {
 		return f, challenge{}, err
 	}
@@ -312,6 +311,8 @@ func (t *Transport) judge(h hello) *refusal {
 	}
 	err := t.config.Handler.Verify(h.from, h.incarnation)
 	switch {
+	case err == nil && !t.hasRoomFor(h.from):
+		return &refusal{refusedUnknown, fmt.Sprintf("this node knows neither %s nor %d others that have called", h.from, maxGuests), true}
 	case err == nil:
 		return nil
 	case errors.Is(err, ErrRemoved):

@@ -26,7 +26,6 @@ func TestRefusals(t *testing.T) {
 		{name: "other cluster", caller: func(c *Config) { c.Self.ClusterID = "other" }, to: "n2", word: refusedWrongCluster, final: true},
 		{name: "other node wanted", to: "n3", word: refusedWrongNode},
 		{name: "caller claims to be the node itself", caller: func(c *Config) { c.Self.NodeID = "n2" }, to: "n2", word: refusedWrongNode},
-		{name: "unknown node", to: "n2", verify: ErrUnknown, word: refusedUnknown},
 		{name: "other error", to: "n2", verify: errors.New("not now"), word: refusedUnknown},
 		{name: "removed node", to: "n2", verify: fmt.Errorf("n1: %w", ErrRemoved), word: refusedRemoved, final: true},
 		{name: "wiped disk", to: "n2", verify: fmt.Errorf("n1: %w", ErrIncarnation), word: refusedIncarnation, final: true},
@@ -71,14 +70,14 @@ func TestTheDiallingSideChecksWhoAnswers(t *testing.T) {
 func TestOtherProtocolVersion(t *testing.T) {
 	n := start(t, "n2", "", nil)
 	conn := rawDial(t, n.addr)
-	fmt.Fprint(conn, strings.Replace(string(testHello().append(nil)), "$1\r\n1\r\n", "$1\r\n2\r\n", 1))
+	fmt.Fprint(conn, strings.Replace(string(testHello().append(nil)), "$1\r\n"+protocolVersion+"\r\n", "$1\r\n1\r\n", 1))
 	if got := readAll(t, conn); !strings.HasPrefix(got, "-REFUSED protocol - ") {
 		t.Errorf("got %q", got)
 	}
 }
 
 func testHello() hello {
-	return hello{testCluster, "n1", "n2", incarnationOf("n1"), "test", laneCtl, newNonce()}
+	return hello{testCluster, "n1", "n2", incarnationOf("n1"), "", "test", laneCtl, newNonce()}
 }
 
 func TestAReplayedHandshakeIsRefused(t *testing.T) {

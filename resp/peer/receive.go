@@ -114,6 +114,10 @@ func (t *Transport) register(h hello, k *link) *inbound {
 		old.link.cancel()
 	}
 	t.inbound[key] = in
+	if t.peers[h.from] == nil && h.addr != "" && !t.closed {
+		t.peers[h.from] = t.newPeerLocked(h.from, h.addr)
+		t.peers[h.from].guest = true
+	}
 	for r := range t.refusals {
 		if r.id == h.from {
 			delete(t.refusals, r)
@@ -162,6 +166,10 @@ func (t *Transport) leave(in *inbound, err error) {
 	t.mu.Lock()
 	if t.inbound[key] == in {
 		delete(t.inbound, key)
+	}
+	if p := t.peers[in.from]; p != nil && p.guest && !t.hasCalledLocked(in.from) {
+		p.cancel()
+		delete(t.peers, in.from)
 	}
 	replaced := in.replaced
 	t.mu.Unlock()

@@ -20,6 +20,7 @@ type Identity struct {
 	ClusterID   string
 	NodeID      raft.NodeID
 	Incarnation uint64
+	Addr        string // where the node accepts, for those that do not know it yet
 	Version     string // of the software; for logs only
 }
 
@@ -33,9 +34,9 @@ type Handler struct {
 	// LinkDown tells that the peer broke its control connection to this node:
 	// most likely its process died.
 	LinkDown func(id raft.NodeID)
-	// Verify answers whether a node may take part: nil, ErrUnknown, ErrRemoved or
+	// Verify answers whether a node may take part: nil, ErrRemoved or
 	// ErrIncarnation (may be wrapped). It is asked when a connection opens, in
-	// either direction, and for open inbound ones after each SetMembers.
+	// either direction, and for open inbound ones at each SetMembers.
 	Verify func(id raft.NodeID, incarnation uint64) error
 	// Refused tells that a peer refused this node for good: wrong cluster,
 	// removed, or a wiped disk. The reason starts with the word of the refusal.
@@ -108,6 +109,9 @@ type peer struct {
 	cancel  context.CancelFunc
 	streams [2]*stream // by lane
 	traffic *traffic
+	// guest, under Transport.mu: no member, but it has called. It is dialled for as
+	// long as it holds a connection, so that it can be answered.
+	guest bool
 
 	mu       sync.Mutex
 	snapshot *snapshotSend // the one that is going out
@@ -182,8 +186,10 @@ func (t *Transport) spawnLocked(f func()) bool {
 
 // SetMembers says whom to dial, this node excepted: new members are dialled,
 // those with another address dialled there, those not named let go with what
-// was queued for them.
+// was queued for them, unless they hold a connection to this node. Connections of
+// those that may no longer take part are closed.
 func (t *Transport) SetMembers(members []raft.Member) {
+	t.expel()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
@@ -196,7 +202,8 @@ func (t *Transport) SetMembers(members []raft.Member) {
 		}
 	}
 	for id, p := range t.peers {
-		if addr, ok := addrs[id]; !ok || addr != p.addr {
+		addr, ok := addrs[id]
+		if p.guest = !ok && t.hasCalledLocked(id); ok && addr != p.addr || !ok && !p.guest {
 			p.cancel()
 			delete(t.peers, id)
 		}
