@@ -324,7 +324,10 @@ func (t *transfer) received(err error) error {
 	if err == nil || isDiskFailure(err) {
 		return err
 	}
-	t.receiver = nil
+	if t.receiver != nil {
+		t.receiver.Close()
+		t.receiver = nil
+	}
 	return nil
 }
 
