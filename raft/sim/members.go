@@ -123,12 +123,13 @@ func voters(c *raft.Configuration) (n int) {
 }
 
 // belongs: the node is a member, or has been and has not heard yet that it is
-// none any more.
+// none any more. One whose addition was taken back with its entry was never one:
+// it waits until it is asked for again.
 func (w *World) belongs(n *node) bool {
 	if _, ok := member(&w.oracle.config, n.id); ok {
 		return true
 	}
-	return n.up() && slices.ContainsFunc(n.machine.Core.Status().Config.Members, func(m raft.Member) bool {
+	return n.up() && slices.Contains(w.oracle.config.Removed, n.id) && slices.ContainsFunc(n.machine.Core.Status().Config.Members, func(m raft.Member) bool {
 		_, ok := member(&w.oracle.config, m.ID)
 		return ok && m.ID != n.id // who could tell it
 	})
