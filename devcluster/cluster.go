@@ -223,40 +223,6 @@ func (c *Cluster) AwaitLeader(ctx context.Context) (*Node, error) {
 	return leader, err
 }
 
-// AwaitEqualState waits until all nodes have applied the same entries, and returns
-// a *DivergedError when their states differ. Nobody may write meanwhile.
-func (c *Cluster) AwaitEqualState(ctx context.Context) error {
-	return await(ctx, "equal states", func() (bool, error) {
-		var first Status
-		for i, n := range c.Nodes {
-			s, err := n.Status()
-			if err != nil || s.StateHashIndex != s.LastIndex {
-				return false, nil
-			}
-			if i == 0 {
-				first = s
-			}
-			if s.StateHashIndex != first.StateHashIndex {
-				return false, nil
-			}
-			if s.StateHash != first.StateHash {
-				return false, &DivergedError{Index: s.StateHashIndex, Nodes: [2]string{first.Node, s.Node}, Hashes: [2]string{first.StateHash, s.StateHash}}
-			}
-		}
-		return true, nil
-	})
-}
-
-// DivergedError: two nodes have applied the same entries and differ.
-type DivergedError struct {
-	Index         uint64
-	Nodes, Hashes [2]string
-}
-
-func (e *DivergedError) Error() string {
-	return fmt.Sprintf("states differ at index %d: %s on %s, %s on %s", e.Index, e.Hashes[0], e.Nodes[0], e.Hashes[1], e.Nodes[1])
-}
-
 // Link returns the link from one node to another. It panics when there is none,
 // as without Config.Links.
 func (c *Cluster) Link(from, to string) *Link {

@@ -189,7 +189,7 @@ func (n *Node) AwaitReady(ctx context.Context) error {
 		if !n.Running() {
 			return false, &ExitError{n.ID, n.ExitCode(), n.lastLine()}
 		}
-		res, err := n.get("/readyz")
+		res, err := n.get("/readyz", httpTimeout)
 		if err != nil {
 			return false, nil
 		}
@@ -208,8 +208,8 @@ func (n *Node) lastLine() string {
 // httpTimeout bounds a question to a node: paused ones do not answer.
 const httpTimeout = 500 * time.Millisecond
 
-func (n *Node) get(path string) (*http.Response, error) {
+func (n *Node) get(path string, patience time.Duration) (*http.Response, error) {
 	// Kept connections would break at every kill.
-	client := http.Client{Timeout: httpTimeout, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	return client.Get("http://" + n.HTTPAddr + path)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // Status is what this package reads of a node's /status.
@@ -17,14 +18,18 @@ type Status struct {
 	AppliedIndex   uint64 `json:"applied_index"`
 	FirstIndex     uint64 `json:"first_index"`
 	LastIndex      uint64 `json:"last_index"`
+	PersistedIndex uint64 `json:"persisted_index"`
 	StateHash      string `json:"state_hash"`
 	StateHashIndex uint64 `json:"state_hash_index"`
+	Pending        int    `json:"pending"`
 }
 
 // Status asks the node.
-func (n *Node) Status() (Status, error) {
+func (n *Node) Status() (Status, error) { return n.status(httpTimeout) }
+
+func (n *Node) status(patience time.Duration) (Status, error) {
 	var s Status
-	res, err := n.get("/status")
+	res, err := n.get("/status", patience)
 	if err != nil {
 		return s, err
 	}
