@@ -79,8 +79,12 @@ func (d *differ) membership() {
 		switch {
 		case before == nil && m.Voter:
 			d.say(LevelInfo, "%s is a new member", m.name())
+		case before == nil && m.Kind == "joining":
+			d.say(LevelInfo, "%s joins", m.name())
 		case before == nil:
 			d.say(LevelInfo, "%s is a new member, a learner", m.name())
+		case m.Kind == "leaving" && before.Kind != "leaving":
+			d.say(LevelInfo, "%s leaves", m.ID)
 		case m.Voter && !before.Voter:
 			d.say(LevelInfo, "%s votes from now on", m.ID)
 		case !m.Voter && before.Voter:

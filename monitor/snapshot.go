@@ -10,7 +10,7 @@ import (
 	"redoubt/resp/server"
 )
 
-// Roles of a Member: those of server.StatusPage and one more.
+// Roles of a Member: those of server.StatusPage, joining and leaving, and one more.
 const (
 	RoleLeader      = "leader"
 	RoleCandidate   = "candidate"
@@ -26,7 +26,7 @@ type Snapshot struct {
 	Leader string `json:"leader"`
 	Term   uint64 `json:"term"` // the highest
 	// Quorum: more than half of the voters answer, or are connected to a member
-	// that does.
+	// that does; while the voters change, of those before the change, too.
 	Quorum    bool     `json:"quorum"`
 	MembersUp int      `json:"members_up"`
 	Members   []Member `json:"members"` // sorted by ID
@@ -38,6 +38,10 @@ type Member struct {
 	Addr  string `json:"addr"`
 	Role  string `json:"role"`
 	Voter bool   `json:"voter"`
+	// Kind is what the configuration says: voter, learner, joining, leaving.
+	Kind string `json:"kind"`
+	// Outgoing: a voter of before, while the voters change.
+	Outgoing bool `json:"outgoing,omitempty"`
 	// Error says why the member is unreachable, Since since when, SeenBy which
 	// members are connected to it nevertheless.
 	Error  string     `json:"error,omitempty"`
@@ -69,7 +73,7 @@ type answer struct {
 func assemble(at time.Time, members []server.MemberStatus, answers []answer) Snapshot {
 	s := Snapshot{At: at}
 	for _, m := range members {
-		s.Members = append(s.Members, Member{ID: string(m.ID), Addr: m.Addr, Role: RoleUnreachable, Voter: m.Role == "voter"})
+		s.Members = append(s.Members, Member{ID: string(m.ID), Addr: m.Addr, Role: RoleUnreachable, Voter: m.Role == "voter", Kind: m.Role, Outgoing: m.Outgoing})
 	}
 	for _, a := range answers {
 		m := s.find(a)
@@ -84,6 +88,9 @@ func assemble(at time.Time, members []server.MemberStatus, answers []answer) Sna
 			continue
 		}
 		m.ID, m.Role, m.Error = string(a.page.Node), a.page.Role, ""
+		if m.Role != RoleLeader && (m.Kind == "joining" || m.Kind == "leaving") {
+			m.Role = m.Kind
+		}
 		m.Figures = &Figures{AnsweredAt: a.at, OpsPerSecond: a.page.OpsPerSecond, StatusPage: a.page}
 	}
 	for _, a := range answers { // somebody else may live where a member is thought to be
@@ -151,24 +158,37 @@ func (s *Snapshot) judge() {
 			named = string(m.Leader)
 		}
 	}
-	voters, reached := 0, 0
+	var now, before majority
 	for i := range s.Members {
 		m := &s.Members[i]
 		if m.Figures == nil {
 			m.SeenBy = seen[m.ID]
 		}
+		reached := m.Figures != nil || len(m.SeenBy) > 0
 		if m.Voter {
-			voters++
-			if m.Figures != nil || len(m.SeenBy) > 0 {
-				reached++
-			}
+			now.count(reached)
+		}
+		if m.Outgoing {
+			before.count(reached)
 		}
 	}
-	s.Quorum = 2*reached > voters
+	s.Quorum = now.holds() && (before.all == 0 || before.holds())
 	if m := s.member(named); s.Leader == "" && m != nil && m.Figures == nil && len(m.SeenBy) > 0 {
 		s.Leader = named
 	}
 }
+
+// majority counts voters, and those of them that are reached.
+type majority struct{ all, reached int }
+
+func (m *majority) count(reached bool) {
+	m.all++
+	if reached {
+		m.reached++
+	}
+}
+
+func (m *majority) holds() bool { return 2*m.reached > m.all }
 
 // leading returns the page of the leader, or else of the member that has
 // applied most; nil when nobody answered.

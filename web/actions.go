@@ -76,15 +76,10 @@ func (s *Server) transfer(ctx context.Context, body actionBody) *problem {
 	if body.To != "" && !isVoter(recent.Config, body.To) {
 		return badRequest("%s is no voter", body.To)
 	}
-	switch recent.Leader {
-	case "":
+	if recent.Leader == "" {
 		return &problem{status: http.StatusServiceUnavailable, Code: "CLUSTERDOWN", Message: "no leader is known"}
-	case recent.ID:
-		return failed(s.config.Node.Transfer(ctx, body.To))
-	case body.To:
-		return nil
 	}
-	return s.relay(recent.Config, recent.Leader, "REDOUBT", "TRANSFER", string(body.To))
+	return failed(s.config.Node.TransferTo(ctx, body.To))
 }
 
 // snapshot makes one and waits for it.

@@ -33,7 +33,7 @@ type clusterPage struct {
 // clusterMember is one member as far as this node knows.
 type clusterMember struct {
 	ID       raft.NodeID `json:"id"`
-	Kind     string      `json:"kind"` // voter, learner
+	Kind     string      `json:"kind"` // voter, learner, joining, leaving
 	Addr     string      `json:"addr"`
 	PeerAddr string      `json:"peer_addr"`
 	Link     bool        `json:"link"`    // this node's streams to it are open
@@ -166,7 +166,7 @@ func (c *cluster) page(now time.Time) *clusterPage {
 	}
 	for _, rm := range recent.Config.Members {
 		row := clusterMember{
-			ID: rm.ID, Kind: memberKind(rm), Addr: rm.Addr, PeerAddr: rm.PeerAddr,
+			ID: rm.ID, Kind: rm.Role.String(), Addr: rm.Addr, PeerAddr: rm.PeerAddr,
 			Link: links[rm.ID], Match: match[rm.ID], Answers: notAsked,
 		}
 		if m := c.members[rm.ID]; m != nil {

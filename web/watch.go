@@ -165,12 +165,11 @@ func memberChanges(old, now []raft.Member) []event {
 	for _, m := range now {
 		b, known := before[m.ID]
 		delete(before, m.ID)
-		kind := memberKind(m)
 		switch {
 		case !known:
-			out = append(out, event{Kind: "member", Level: levelInfo, Text: fmt.Sprintf("%s joins as a %s", m.ID, kind)})
-		case kind != memberKind(b):
-			out = append(out, event{Kind: "member", Level: levelInfo, Text: fmt.Sprintf("%s is a %s now", m.ID, kind)})
+			out = append(out, event{Kind: "member", Level: levelInfo, Text: joined(m)})
+		case m.Role != b.Role:
+			out = append(out, event{Kind: "member", Level: levelInfo, Text: changed(m)})
 		}
 	}
 	for _, m := range old {
@@ -181,11 +180,24 @@ func memberChanges(old, now []raft.Member) []event {
 	return out
 }
 
-func memberKind(m raft.Member) string {
-	if m.Role == raft.Learner {
-		return "learner"
+func joined(m raft.Member) string {
+	switch {
+	case m.Role == raft.Joining && m.Replaces != "":
+		return fmt.Sprintf("%s joins in place of %s", m.ID, m.Replaces)
+	case m.Role == raft.Joining:
+		return fmt.Sprintf("%s joins", m.ID)
 	}
-	return "voter"
+	return fmt.Sprintf("%s joins as a %s", m.ID, m.Role)
+}
+
+func changed(m raft.Member) string {
+	switch m.Role {
+	case raft.Joining:
+		return fmt.Sprintf("%s is to be a voter", m.ID)
+	case raft.Leaving:
+		return fmt.Sprintf("%s leaves", m.ID)
+	}
+	return fmt.Sprintf("%s is a %s now", m.ID, m.Role)
 }
 
 // linkEvents compares the links with those of the last look, which it brings up

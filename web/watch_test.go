@@ -43,6 +43,10 @@ func TestChangesBecomeEvents(t *testing.T) {
 		{"joins", nil, func(s *replica.Status) {
 			s.Config.Members = append(s.Config.Members, raft.Member{ID: "n5", Role: raft.Voter})
 		}, "member info: n5 joins as a voter"},
+		{"is to be a voter", nil, func(s *replica.Status) {
+			s.Config.Members = append(s.Config.Members, raft.Member{ID: "n5", Role: raft.Joining}, raft.Member{ID: "n6", Role: raft.Joining, Replaces: "n1"})
+		}, "member info: n5 joins; member info: n6 joins in place of n1"},
+		{"leaves", nil, func(s *replica.Status) { s.Config.Members[0].Role = raft.Leaving }, "member info: n1 leaves"},
 		{"promoted", nil, func(s *replica.Status) { s.Config.Members[2].Role = raft.Voter }, "member info: n4 is a voter now"},
 		{"removed", nil, func(s *replica.Status) { s.Config.Members = s.Config.Members[1:] }, "member info: n1 was removed"},
 	}

@@ -27,6 +27,8 @@ type Config struct {
 	// Bootstrap is the configuration an empty data directory starts with: the
 	// members of Cluster, or this node alone.
 	Bootstrap raft.Configuration
+	// Self is this node as others reach it.
+	Self raft.Member
 
 	RequirePass   string
 	HTTPToken     string

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"redoubt/raft"
+	"redoubt/resp/server"
 )
 
 // check refuses settings that do not go together. It reports everything it
@@ -61,7 +62,7 @@ func (c *Config) checkPorts(refuse func(string, ...any)) {
 	for _, l := range []struct{ flag, addr string }{
 		{"--addr", c.Addr}, {"--peer-addr", c.PeerAddr}, {"--http-addr", c.HTTPAddr},
 	} {
-		_, port, err := splitAddr(l.addr)
+		_, port, err := server.SplitAddr(l.addr)
 		if err != nil || port == 0 {
 			continue
 		}

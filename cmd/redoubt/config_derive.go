@@ -9,11 +9,12 @@ import (
 	"strings"
 
 	"redoubt/raft"
+	"redoubt/resp/server"
 )
 
 // derive fills in what was left open and follows from the rest.
 func (c *Config) derive() error {
-	if !validID.MatchString(c.ID) {
+	if !server.ValidID(c.ID) {
 		return fmt.Errorf("--id: %q is not a name for a node: letters, digits, '-', '_' and '.', at most 64", c.ID)
 	}
 	if err := c.readSecret(); err != nil {
@@ -79,7 +80,7 @@ func (c *Config) deriveListeners(own *raft.Member) error {
 	if own != nil && !c.given("addr") {
 		c.Addr, c.origins["addr"] = own.Addr, originDerived
 	}
-	host, _, err := splitAddr(c.Addr)
+	host, _, err := server.SplitAddr(c.Addr)
 	if err != nil {
 		return fmt.Errorf("--addr: %w", err)
 	}
@@ -88,13 +89,13 @@ func (c *Config) deriveListeners(own *raft.Member) error {
 		if own != nil {
 			_, bus, _ := net.SplitHostPort(own.PeerAddr)
 			c.PeerAddr = net.JoinHostPort(host, bus)
-		} else if c.PeerAddr, err = offsetPort(c.alone(c.Addr), busPortOffset); err != nil {
+		} else if c.PeerAddr, err = server.OffsetPort(c.alone(c.Addr), server.PeerPortOffset); err != nil {
 			return fmt.Errorf("--peer-addr has to be set: %w", err)
 		}
 	}
 	if !c.given("http-addr") {
 		c.origins["http-addr"] = originDerived
-		if c.HTTPAddr, err = offsetPort(c.Addr, httpPortOffset); err != nil {
+		if c.HTTPAddr, err = server.OffsetPort(c.Addr, httpPortOffset); err != nil {
 			return fmt.Errorf("--http-addr has to be set: %w", err)
 		}
 		if !isLoopback(c.HTTPAddr) {
@@ -102,11 +103,11 @@ func (c *Config) deriveListeners(own *raft.Member) error {
 			c.HTTPAddr = net.JoinHostPort("127.0.0.1", port)
 		}
 	}
-	if _, _, err := splitAddr(c.PeerAddr); err != nil {
+	if _, _, err := server.SplitAddr(c.PeerAddr); err != nil {
 		return fmt.Errorf("--peer-addr: %w", err)
 	}
 	if c.HTTPAddr != "" {
-		if _, _, err := splitAddr(c.HTTPAddr); err != nil {
+		if _, _, err := server.SplitAddr(c.HTTPAddr); err != nil {
 			return fmt.Errorf("--http-addr: %w", err)
 		}
 	}
@@ -126,11 +127,11 @@ func (c *Config) alone(addr string) string {
 // configuration of a node that starts alone.
 func (c *Config) deriveAnnounce(own *raft.Member) error {
 	if own != nil {
-		form := announcedForm(*own)
+		form := server.AnnouncedForm(*own)
 		if c.given("announce") && c.Announce != form && c.Announce != own.Addr {
 			return fmt.Errorf("--announce %s differs from this node's own address in --cluster, %s", c.Announce, form)
 		}
-		c.Announce = form
+		c.Announce, c.Self = form, *own
 		if !c.given("announce") {
 			c.origins["announce"] = originDerived
 		}
@@ -139,13 +140,13 @@ func (c *Config) deriveAnnounce(own *raft.Member) error {
 	m := raft.Member{ID: raft.NodeID(c.ID), Role: raft.Voter, Addr: reachable(c.Addr), PeerAddr: reachable(c.PeerAddr)}
 	if c.given("announce") {
 		var err error
-		if m.Addr, m.PeerAddr, err = parseAnnounced(c.Announce); err != nil {
+		if m.Addr, m.PeerAddr, err = server.ParseAnnounced(c.Announce); err != nil {
 			return fmt.Errorf("--announce: %w", err)
 		}
 	} else {
 		c.origins["announce"] = originDerived
 	}
-	c.Announce = announcedForm(m)
+	c.Announce, c.Self = server.AnnouncedForm(m), m
 	c.Bootstrap = raft.Configuration{Members: []raft.Member{m}}
 	return nil
 }
@@ -153,7 +154,7 @@ func (c *Config) deriveAnnounce(own *raft.Member) error {
 // reachable turns "any address" into one that can be dialled at least from
 // here.
 func reachable(addr string) string {
-	host, port, err := splitAddr(addr)
+	host, port, err := server.SplitAddr(addr)
 	if err == nil && (host == "" || net.ParseIP(host).IsUnspecified()) {
 		return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	}

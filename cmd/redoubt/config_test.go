@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"redoubt/raft"
+	"redoubt/resp/server"
 )
 
 const threeNodes = "n1=127.0.0.1:7001@17001,n2=127.0.0.1:7002@17002,n3=127.0.0.1:7003@17003"
@@ -214,8 +215,8 @@ func TestParseCluster(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", conf, want)
 	}
 	for _, m := range conf.Members {
-		form := announcedForm(m)
-		addr, peerAddr, err := parseAnnounced(form)
+		form := server.AnnouncedForm(m)
+		addr, peerAddr, err := server.ParseAnnounced(form)
 		if err != nil || addr != m.Addr || peerAddr != m.PeerAddr {
 			t.Errorf("%s is read as %s and %s (%v)", form, addr, peerAddr, err)
 		}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"redoubt/resp/server"
 )
 
 // TestQuickstart runs the console blocks of docs/QUICKSTART.md as they stand and
@@ -154,7 +156,7 @@ func freePortRange(t *testing.T) int {
 	for base := 12010 + os.Getpid()%500*10; base < 22000; base += 10 {
 		free := true
 		for i := range 4 {
-			for _, offset := range []int{0, httpPortOffset, busPortOffset} {
+			for _, offset := range []int{0, httpPortOffset, server.PeerPortOffset} {
 				l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", base+i+offset))
 				if err != nil {
 					free = false

@@ -121,7 +121,7 @@ func (p *process) open(ctx context.Context) (created bool, err error) {
 	}
 	p.node, err = replica.Open(replica.Config{
 		DataDir: dir, Identity: id, Version: version, Seed: randomUint64(),
-		PeerListener: p.peers, ClusterSecret: c.ClusterSecret,
+		PeerListener: p.peers, PeerAddr: c.Self.PeerAddr, ClusterSecret: c.ClusterSecret,
 		Tick: c.Tick(), ElectionTicks: c.ElectionTicks(), HeartbeatTicks: heartbeatTicks,
 		CommandTimeout: c.CommandTimeout, SnapshotBytes: int(c.SnapshotBytes), SnapshotInterval: c.SnapshotInterval,
 		MinFreeBytes: uint64(c.MinFreeBytes), NoSync: !c.Fsync, LocalReads: c.Reads == "local",

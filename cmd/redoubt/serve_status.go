@@ -61,9 +61,10 @@ func (p *process) gauges() metrics.Gauges {
 		g.Databases = append(g.Databases, metrics.DatabaseGauges{DB: d.DB, Keys: d.Keys, KeysExpiring: d.Expires})
 	}
 	for _, m := range s.Config.Members {
-		if m.Role == raft.Voter {
+		switch m.Role {
+		case raft.Voter:
 			g.Voters++
-		} else {
+		case raft.Learner, raft.Joining:
 			g.Learners++
 		}
 	}

@@ -189,8 +189,11 @@ func (f *frontEnd) MemoryBytes() int64 { return f.current.node.applier.Store().M
 // TakeSnapshot implements server.Node. No simulated client asks for one.
 func (f *frontEnd) TakeSnapshot(context.Context) error { return errGone }
 
-// Transfer implements server.Node. No simulated client asks for one.
-func (f *frontEnd) Transfer(context.Context, raft.NodeID) error { return errGone }
+// TransferTo implements server.Node. No simulated client asks for one.
+func (f *frontEnd) TransferTo(context.Context, raft.NodeID) error { return errGone }
+
+// ChangeMembers implements server.Node. No simulated client asks for it.
+func (f *frontEnd) ChangeMembers(context.Context, raft.MemberChange) error { return errGone }
 
 // AwaitAcked implements server.Node. No simulated client waits.
 func (f *frontEnd) AwaitAcked(context.Context, uint64, int) int { return 0 }

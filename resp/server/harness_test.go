@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -32,6 +33,7 @@ type instance struct {
 	addr     string
 	registry *prometheus.Registry
 	stopped  chan struct{} // closed by the SHUTDOWN command
+	refused  bool          // it was removed: it may say so when it is closed
 	log      *bytes.Buffer // guarded by the handler's own lock; read it when all is closed
 }
 
@@ -97,7 +99,7 @@ func startInstance(t testing.TB, id wal.Identity, clients, peers net.Listener, e
 	m := metrics.New(in.registry)
 	log := slog.New(slog.NewTextHandler(in.log, nil))
 	c := replica.Config{
-		DataDir: dir, Identity: id, Version: "test", Seed: id.Incarnation, PeerListener: peers,
+		DataDir: dir, Identity: id, Version: "test", Seed: id.Incarnation, PeerListener: peers, PeerAddr: peers.Addr().String(),
 		Tick: 10 * time.Millisecond, ElectionTicks: 15, HeartbeatTicks: 3,
 		CommandTimeout: testTimeout, SnapshotBytes: 64 << 20,
 		Store: fsm.Config{Databases: v.Databases}, Metrics: m, Log: slog.New(slog.DiscardHandler),
@@ -123,7 +125,7 @@ func startInstance(t testing.TB, id wal.Identity, clients, peers net.Listener, e
 		if err := <-served; err != ErrClosed {
 			t.Errorf("Serve: %v", err)
 		}
-		if err := node.Close(); err != nil {
+		if err := node.Close(); err != nil && !(in.refused && errors.Is(err, replica.ErrRefused)) {
 			t.Errorf("close: %v", err)
 		}
 		if strings.Contains(in.log.String(), "event=panic") {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"redoubt/raft"
 	"redoubt/resp"
@@ -16,6 +15,7 @@ func redoubtHandlers() []row {
 	return []row{
 		{name: "redoubt|help", handle: help("redoubt")},
 		{name: "redoubt|status", handle: redoubtStatus, barrier: true},
+		{name: "redoubt|member", handle: redoubtMember, barrier: true},
 		{name: "redoubt|transfer", handle: redoubtTransfer, barrier: true},
 	}
 }
@@ -28,10 +28,6 @@ func redoubtStatus(c *conn, _ [][]byte, dst []byte) []byte {
 	return resp.AppendBulk(dst, text)
 }
 
-// transferTimeout is what a leader may take to hand over. A target that does not
-// answer makes it give up after an election timeout.
-const transferTimeout = 10 * time.Second
-
 func redoubtTransfer(c *conn, args [][]byte, dst []byte) []byte {
 	to := raft.NodeID("")
 	switch len(args) {
@@ -41,14 +37,5 @@ func redoubtTransfer(c *conn, args [][]byte, dst []byte) []byte {
 	default:
 		return resp.AppendError(dst, resp.WrongArity("redoubt|transfer"))
 	}
-	s := c.server.node.Recent()
-	if !isLeader(&s.Status) {
-		return resp.AppendError(dst, fmt.Sprintf("ERR this node does not lead; leader %q at %q", s.Leader, memberAddr(s, s.Leader)))
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), transferTimeout)
-	defer cancel()
-	if err := c.server.node.Transfer(ctx, to); err != nil {
-		return resp.AppendError(dst, "ERR "+err.Error())
-	}
-	return resp.AppendOK(dst)
+	return appendOutcome(dst, c.server.node.TransferTo(context.Background(), to))
 }

@@ -25,7 +25,8 @@ type Node interface {
 	Recent() *replica.Status
 	MemoryBytes() int64
 	TakeSnapshot(context.Context) error
-	Transfer(ctx context.Context, to raft.NodeID) error
+	ChangeMembers(context.Context, raft.MemberChange) error
+	TransferTo(ctx context.Context, to raft.NodeID) error
 	AwaitAcked(ctx context.Context, index uint64, others int) int
 }
 

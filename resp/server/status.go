@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"redoubt/raft"
+	"redoubt/raft/replica"
 )
 
 // StatusPage is the JSON of REDOUBT STATUS and of /status: one node as it sees
@@ -55,16 +56,22 @@ type StatusPage struct {
 	LatencyP99Us int64 `json:"latency_p99_us"`
 
 	Members []MemberStatus `json:"members,omitempty"`
+	Removed []raft.NodeID  `json:"removed,omitempty"` // ids that have left for good
 }
 
 // MemberStatus is a member as another one sees it.
 type MemberStatus struct {
 	ID       raft.NodeID `json:"id"`
-	Role     string      `json:"role"` // voter or learner
+	Role     string      `json:"role"` // voter, learner, joining, leaving
 	Addr     string      `json:"addr"`
 	PeerAddr string      `json:"peer_addr"`
 	Up       bool        `json:"up"`              // its streams are open
 	Match    uint64      `json:"match,omitempty"` // leader only
+	// Incarnation is that of its data directory; "" as long as none has been seen.
+	Incarnation string      `json:"incarnation,omitempty"`
+	Replaces    raft.NodeID `json:"replaces,omitempty"` // who leaves when this member is a voter
+	// Outgoing: while the voters change, those of before, who have to agree too.
+	Outgoing bool `json:"outgoing,omitempty"`
 }
 
 // StatusPage asks the node.
@@ -95,6 +102,12 @@ func (s *Server) StatusPage() *StatusPage {
 			page.NotReady = append(page.NotReady, c.Name+": "+c.Detail)
 		}
 	}
+	page.Members, page.Removed = members(&st), st.Config.Removed
+	return page
+}
+
+// members are all members as this one sees them.
+func members(st *replica.Status) []MemberStatus {
 	up := map[raft.NodeID]bool{st.ID: true}
 	for _, l := range st.Links {
 		up[l.ID] = l.Up
@@ -103,16 +116,18 @@ func (s *Server) StatusPage() *StatusPage {
 	for _, p := range st.Peers {
 		match[p.ID] = p.Match
 	}
+	var list []MemberStatus
 	for _, m := range st.Config.Members {
-		kind := "voter"
-		if m.Role == raft.Learner {
-			kind = "learner"
+		s := MemberStatus{
+			ID: m.ID, Role: m.Role.String(), Addr: m.Addr, PeerAddr: m.PeerAddr, Up: up[m.ID], Match: match[m.ID],
+			Replaces: m.Replaces, Outgoing: m.Outgoing,
 		}
-		page.Members = append(page.Members, MemberStatus{
-			ID: m.ID, Role: kind, Addr: m.Addr, PeerAddr: m.PeerAddr, Up: up[m.ID], Match: match[m.ID],
-		})
+		if m.Incarnation != 0 {
+			s.Incarnation = fmt.Sprintf("%016x", m.Incarnation)
+		}
+		list = append(list, s)
 	}
-	return page
+	return list
 }
 
 // Check is one condition of readiness.
