@@ -8,7 +8,7 @@ written to them is a function of the calls; no clock and no randomness comes in.
 
 # Data directory
 
-	IDENTITY        whose directory this is; written once
+	IDENTITY        whose directory this is; written once, and by every Recover
 	HIGHWATER       what the log is known to have reached, and whether it was closed
 	LOCK            flock of the owner
 	BALLAST         reserved space, given back when the disk is full
@@ -114,6 +114,15 @@ the other, each with a commit index that its entries reach.
  7. The first error of a write, an fsync or an unlink is the last thing the log
     does. No retry: the second fsync after a failed one says nothing about the
     pages that the first has lost.
+
+# A cluster made of one node
+
+When a majority is lost for good, Recover makes a node that is left the only member
+of a new cluster. The new IDENTITY has another cluster id, and a Recovery: term and
+configuration of the entry with which the new cluster begins. To a log of an earlier
+term Open adds that entry, with a hard state by which it and all before it are
+committed. So the rename of IDENTITY decides: a crash leaves the old node or the new
+one, whose entry the next Open adds.
 
 # Torn or corrupt
 

@@ -26,7 +26,8 @@ const (
 	tornName      = "torn"
 )
 
-// Identity says whose data directory it is. It is written once.
+// Identity says whose data directory it is. It is written once, and once more by
+// every Recover.
 type Identity struct {
 	ClusterID     string // 32 hexadecimal digits
 	NodeID        raft.NodeID
@@ -38,6 +39,8 @@ type Identity struct {
 	// Bootstrap is the configuration before the first entry of the log; empty
 	// for a node that joins.
 	Bootstrap raft.Configuration
+	// Recovery is nil unless the cluster was made by Recover.
+	Recovery *Recovery `json:",omitempty"`
 }
 
 func (id Identity) validate() error {
@@ -49,6 +52,11 @@ func (id Identity) validate() error {
 	}
 	if id.Incarnation == 0 {
 		return fmt.Errorf("%w: incarnation is 0", ErrIdentity)
+	}
+	if r := id.Recovery; r != nil {
+		if _, err := raft.DecodeConfiguration(r.Config.Append(nil)); err != nil {
+			return fmt.Errorf("%w: recovery: %w", ErrIdentity, err)
+		}
 	}
 	return nil
 }

@@ -164,15 +164,7 @@ func (l *Log) open(want Identity) (Recovered, error) {
 	if err := id.check(l.dir.Path, want); err != nil {
 		return Recovered{}, err
 	}
-	rec := Recovered{Snapshot: raft.SnapshotMeta{Config: id.Bootstrap}}
-	file, exists, err := l.dir.LatestSnapshot()
-	if err != nil {
-		return Recovered{}, err
-	}
-	if exists {
-		rec.Snapshot, rec.SnapshotFile = file.Meta, &file
-	}
-	s, needMark, err := l.scan(rec.Snapshot)
+	s, rec, needMark, err := l.read(id)
 	if err != nil {
 		return Recovered{}, err
 	}
@@ -189,11 +181,30 @@ func (l *Log) open(want Identity) (Recovered, error) {
 			return Recovered{}, err
 		}
 	}
+	if w := s.replay.recover(&id); w != nil {
+		if _, err := l.Append([]raft.Write{*w}); err != nil {
+			return Recovered{}, err
+		}
+	}
 	if err := l.dir.layBallast(l.o.BallastBytes); err != nil {
 		return Recovered{}, err
 	}
 	rec.HardState, rec.Entries = s.replay.hardState, s.replay.entries
 	return rec, nil
+}
+
+// read reads the directory of id and changes nothing. NeedMark: see reconcile.
+func (l *Log) read(id Identity) (s *scan, rec Recovered, needMark bool, err error) {
+	rec.Snapshot.Config = id.Bootstrap
+	file, exists, err := l.dir.LatestSnapshot()
+	if err != nil {
+		return nil, rec, false, err
+	}
+	if exists {
+		rec.Snapshot, rec.SnapshotFile = file.Meta, &file
+	}
+	s, needMark, err = l.scan(rec.Snapshot)
+	return s, rec, needMark, err
 }
 
 // scan reads the log, compares it with the snapshot and the high-water file and
