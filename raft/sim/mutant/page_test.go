@@ -64,6 +64,9 @@ func (p *page) note(m *Mutant, f finding) {
 		by = "(redoubt has no " + m.Absent + ")"
 	case f.oracle != "":
 		by, after = f.oracle, fmt.Sprintf("seed %d", f.seeds)
+		if f.seeds == 0 {
+			after = afterCrash
+		}
 		if m.Only != "" && f.alone == "" {
 			by += ", and nothing else"
 		}
@@ -84,16 +87,21 @@ func (p *page) note(m *Mutant, f finding) {
 	slices.SortFunc(p.rows, func(a, b string) int { return number(a) - number(b) })
 }
 
+// afterCrash: a simulator that has crashed cannot say in which seed.
+const afterCrash = "a crash"
+
 // summary counts the rows.
 func (p *page) summary() string {
 	var seeds []int
-	tests, escaped, absent := 0, 0, 0
+	tests, crashes, escaped, absent := 0, 0, 0, 0
 	count := regexp.MustCompile(`\| seed (\d+) \|\n$`)
 	for _, row := range p.rows {
 		switch found := count.FindStringSubmatch(row); {
 		case found != nil:
 			n, _ := strconv.Atoi(found[1])
 			seeds = append(seeds, n)
+		case strings.HasSuffix(row, "| "+afterCrash+" |\n"):
+			crashes++
 		case strings.Contains(row, "| **nothing** |"):
 			escaped++
 		case strings.Contains(row, "| (redoubt has no "):
@@ -108,7 +116,7 @@ func (p *page) summary() string {
 	slices.Sort(seeds)
 	return fmt.Sprintf("**%d of %d mutants are found**: %d by the simulator, after %d seeds in the median and %d at worst, %d by tests only. "+
 		"%d more are about features that redoubt does not have.\n",
-		len(seeds)+tests, len(seeds)+tests+escaped, len(seeds), seeds[len(seeds)/2], seeds[len(seeds)-1], tests, absent)
+		len(seeds)+crashes+tests, len(seeds)+crashes+tests+escaped, len(seeds)+crashes, seeds[len(seeds)/2], seeds[len(seeds)-1], tests, absent)
 }
 
 func (p *page) write(t *testing.T) {

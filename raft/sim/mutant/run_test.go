@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,8 +49,8 @@ func TestMutants(t *testing.T) {
 
 // finding is how a mutant was found.
 type finding struct {
-	oracle string // of the simulator; "" = not by it
-	seeds  int    // that it took
+	oracle string // of the simulator, or how it crashed; "" = not by it
+	seeds  int    // that it took; 0 = it crashed
 	test   string // that found it, with its package
 	alone  string // what the simulator says without the only oracle
 }
@@ -135,11 +136,17 @@ func (o *overlay) store() string {
 	return file
 }
 
+// maxMemoryKB bounds the address space of each process, of which Go takes more than
+// a gigabyte without using it. A mutant may make a queue grow for ever, and a machine
+// without memory stands still before it kills anybody.
+const maxMemoryKB = 4 << 20
+
 // run runs a command in the root of the repository and returns what it says; ok
 // is false when it says so by its exit code.
-func (o *overlay) run(name string, args ...string) (output string, ok bool) {
+func (o *overlay) run(command ...string) (output string, ok bool) {
 	o.t.Helper()
-	cmd := exec.CommandContext(o.t.Context(), name, args...)
+	limited := fmt.Sprintf(`ulimit -v %d && exec "$@"`, maxMemoryKB)
+	cmd := exec.CommandContext(o.t.Context(), "sh", append([]string{"-c", limited, "sh"}, command...)...)
 	cmd.Dir = o.root
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
@@ -160,6 +167,9 @@ func (o *overlay) simulate(seeds int) (oracle string, took int) {
 	if ok {
 		return "", 0
 	}
+	if why := crash(out); why != "" {
+		return why, 0
+	}
 	violation := regexp.MustCompile(`(?m)^violation: ([^:]+):`).FindStringSubmatch(out)
 	count := regexp.MustCompile(`(?m)^seeds (\d+),`).FindStringSubmatch(out)
 	if violation == nil || count == nil {
@@ -167,6 +177,13 @@ func (o *overlay) simulate(seeds int) (oracle string, took int) {
 	}
 	took, _ = strconv.Atoi(count[1])
 	return violation[1], took
+}
+
+// crash returns the last words of a process that Go's runtime has ended, for want of
+// memory for instance. No oracle gets to speak then, but a mutant that ends like this
+// does not go unnoticed.
+func crash(output string) string {
+	return regexp.MustCompile(`(?m)^fatal error: .*$`).FindString(output)
 }
 
 // test runs the tests of the packages that the mutant is in, and of those whose
@@ -182,19 +199,41 @@ func (o *overlay) test(m *Mutant) string {
 		if slices.Contains(packages[:min(i, len(packages))], name) {
 			continue
 		}
-		args := []string{"test", "-overlay", list, "-count=1", "-failfast"}
+		args := []string{"go", "test", "-overlay", list, "-count=1", "-failfast"}
 		if name == "./raft/sim" {
 			args = append(args, "-run", "^TestScenarios$") // its seeds were run before
 		}
-		out, ok := o.run("go", append(args, name)...)
+		out, ok := o.run(append(args, name)...)
 		if ok {
 			continue
 		}
-		failed := regexp.MustCompile(`(?m)^--- FAIL: (\S+)`).FindStringSubmatch(out)
-		if failed == nil {
+		why := crash(out)
+		if failed := regexp.MustCompile(`(?m)^--- FAIL: (\S+)`).FindStringSubmatch(out); failed != nil {
+			why = failed[1]
+		}
+		if why == "" {
 			o.t.Fatalf("the tests of %s fail without a failed test:\n%s", name, out)
 		}
-		return fmt.Sprintf("%s %s", strings.TrimPrefix(name, "./"), failed[1])
+		return fmt.Sprintf("%s %s", strings.TrimPrefix(name, "./"), why)
 	}
 	return ""
+}
+
+// A mutant that grows without end is stopped, and counts as found.
+func TestMemoryIsBounded(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("ulimit -v is Linux's")
+	}
+	o := &overlay{t: t, root: t.TempDir()}
+	if out, _ := o.run("sh", "-c", "ulimit -v"); strings.TrimSpace(out) != strconv.Itoa(maxMemoryKB) {
+		t.Errorf("the limit is %q, want %d", out, maxMemoryKB)
+	}
+	program := filepath.Join(o.root, "grow.go")
+	const grow = "package main\n\nfunc main() {\n\tfor kept := [][]byte{}; ; {\n\t\tkept = append(kept, make([]byte, 1<<30))\n\t}\n}\n"
+	if err := os.WriteFile(program, []byte(grow), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, ok := o.run("go", "run", program); ok || !strings.Contains(crash(out), "memory") {
+		t.Errorf("a program that grows without end says %q", out)
+	}
 }
