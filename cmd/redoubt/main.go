@@ -39,6 +39,7 @@ func commands() []command {
 		{"bench", "measure this server or Redis, or both side by side", runBench},
 		{"sim", "prove it: run simulated clusters through every kind of fault", runSim},
 		{"chaos", "prove it: break a real cluster in every way while clients use it", runChaos},
+		{"recover", "make a new cluster of one node that is left", runRecover},
 		{"completion", "print a script by which a shell completes subcommands and flags", runCompletion},
 		{"version", "print the version", runVersion},
 		{"help", "show help for a subcommand", runHelp},
