@@ -166,39 +166,39 @@ func (c *Collector) ask(addrs []string) []answer {
 // restarted.
 func (c *Collector) askOne(addr string, link *resp.Client) (*server.StatusPage, *resp.Client, error) {
 	if link != nil {
-		page, err := status(link)
+		page, err := Status(link)
 		if err == nil {
 			return page, link, nil
 		}
 		_ = link.Close()
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil, nil, inWords(err)
+			return nil, nil, InWords(err)
 		}
 	}
-	link, err := connect(addr, c.Password, c.Timeout)
+	link, err := Connect(addr, c.Password, c.Timeout)
 	if err != nil {
-		return nil, nil, inWords(err)
+		return nil, nil, InWords(err)
 	}
-	page, err := status(link)
+	page, err := Status(link)
 	if err != nil {
 		_ = link.Close()
-		return nil, nil, inWords(err)
+		return nil, nil, InWords(err)
 	}
 	return page, link, nil
 }
 
 // Ask asks one node about itself.
 func Ask(addr, password string, timeout time.Duration) (*server.StatusPage, error) {
-	link, err := connect(addr, password, timeout)
+	link, err := Connect(addr, password, timeout)
 	if err != nil {
-		return nil, inWords(err)
+		return nil, InWords(err)
 	}
 	defer link.Close()
-	page, err := status(link)
-	return page, inWords(err)
+	page, err := Status(link)
+	return page, InWords(err)
 }
 
-func connect(addr, password string, timeout time.Duration) (*resp.Client, error) {
+func Connect(addr, password string, timeout time.Duration) (*resp.Client, error) {
 	link, err := resp.Dial(addr, timeout)
 	if err != nil || password == "" {
 		return link, err
@@ -215,7 +215,8 @@ func connect(addr, password string, timeout time.Duration) (*resp.Client, error)
 	return link, nil
 }
 
-func status(link *resp.Client) (*server.StatusPage, error) {
+// Status asks for the status page of the node at the other end.
+func Status(link *resp.Client) (*server.StatusPage, error) {
 	v, err := link.Do("REDOUBT", "STATUS")
 	if err != nil {
 		return nil, err
@@ -243,9 +244,9 @@ func printable(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-// inWords shortens what the network and servers say to what a row of a table
+// InWords shortens what the network and servers say to what a row of a table
 // has room for.
-func inWords(err error) error {
+func InWords(err error) error {
 	var op *net.OpError
 	var syscallErr *os.SyscallError
 	switch {

@@ -22,10 +22,11 @@ type Config struct {
 	DataDir  string
 
 	Cluster           string
+	Join              string
 	ClusterSecret     string
 	ClusterSecretFile string
 	// Bootstrap is the configuration an empty data directory starts with: the
-	// members of Cluster, or this node alone.
+	// members of Cluster, or this node alone. It has none if the node is to join.
 	Bootstrap raft.Configuration
 	// Self is this node as others reach it.
 	Self raft.Member

@@ -27,8 +27,49 @@ func (c *Config) derive() error {
 	if err := c.deriveListeners(own); err != nil {
 		return err
 	}
-	return c.deriveAnnounce(own)
+	if err := c.deriveAnnounce(own); err != nil {
+		return err
+	}
+	if c.Join != "" && own == nil {
+		return c.deriveJoin()
+	}
+	return nil
 }
+
+// deriveJoin: the node starts without members, and has to be one that the members
+// can tell from others and reach.
+func (c *Config) deriveJoin() error {
+	c.Bootstrap = raft.Configuration{}
+	if !c.given("id") {
+		return errors.New("--join needs --id: a name that no other node has or had")
+	}
+	if _, _, err := server.ParseAnnounced(c.Announce); err != nil {
+		return fmt.Errorf("--join needs --announce, the address of this node as others reach it: %w", err)
+	}
+	for _, addr := range c.seeds() {
+		switch _, port, err := server.SplitAddr(addr); {
+		case err != nil:
+			return fmt.Errorf("--join: %w", err)
+		case port == 0:
+			return fmt.Errorf("--join: %s has no port", addr)
+		case isLoopback(c.Self.PeerAddr) && !isLoopback(addr):
+			return fmt.Errorf("--join %s: the nodes there cannot reach this one at %s: set --announce and --peer-addr", addr, c.Self.PeerAddr)
+		}
+	}
+	return nil
+}
+
+// seeds are the addresses of --join.
+func (c *Config) seeds() []string {
+	list := strings.Split(c.Join, ",")
+	for i := range list {
+		list[i] = strings.TrimSpace(list[i])
+	}
+	return list
+}
+
+// joins says that an empty data directory has to be let into a running cluster.
+func (c *Config) joins() bool { return len(c.Bootstrap.Members) == 0 }
 
 func (c *Config) readSecret() error {
 	if c.ClusterSecretFile == "" {
@@ -73,7 +114,10 @@ func (c *Config) deriveCluster() (*raft.Member, error) {
 	if own != nil {
 		return own, nil
 	}
-	return nil, fmt.Errorf("--id %s is not in --cluster, which has %s", c.ID, strings.Join(ids, ", "))
+	if c.Join != "" {
+		return nil, nil
+	}
+	return nil, fmt.Errorf("--id %s is not in --cluster, which has %s; --join adds it to a running cluster", c.ID, strings.Join(ids, ", "))
 }
 
 func (c *Config) deriveListeners(own *raft.Member) error {

@@ -72,6 +72,10 @@ func nodeSettings() []setting {
 			help: "All members, the same list on each: ID=HOST:PORT[@[BUSHOST:]BUSPORT],… An empty data directory starts with it; " +
 				"afterwards the log knows the members and the list is not looked at.",
 			value: func(c *Config) value { return stringValue{&c.Cluster, "LIST"} }},
+		{name: "join", group: groupCluster,
+			help: "Addresses of members of a running cluster, HOST:PORT,… An empty data directory asks one of them to be added and becomes a voter " +
+				"by itself; together with --cluster, only if that does not list --id. Afterwards it is not looked at.",
+			value: func(c *Config) value { return stringValue{&c.Join, "LIST"} }},
 		{name: "announce", group: groupCluster, shown: "own address in --cluster, else --addr",
 			help:  "Address of this node as others reach it, HOST:PORT[@[BUSHOST:]BUSPORT], when it differs from where it listens.",
 			value: func(c *Config) value { return stringValue{&c.Announce, "ADDR"} }},

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"regexp"
@@ -13,7 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-func readFile(t *testing.T, path string) string {
+func readFile(t testing.TB, path string) string {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -161,26 +162,41 @@ func TestKubernetesManifest(t *testing.T) {
 		t.Fatalf("services %v, stateful set %+v", services, set)
 	}
 	container := set.Spec.Template.Spec.Containers[0]
-	var env, ports []string
-	for _, v := range container.Env {
-		if v.Value == "" {
-			v.Value = map[string]string{"REDOUBT_ID": set.Metadata.Name + "-0"}[v.Name] // else a secret
-			if v.Value == "" {
-				v.Value = "secret"
-			}
-		}
-		env = append(env, v.Name+"="+v.Value)
-	}
+	var ports []string
 	for _, p := range container.Ports {
 		ports = append(ports, p.ContainerPort)
 	}
-	c := accepted(t, env, ports)
+	pod := func(number int) *Config {
+		var env []string
+		name := fmt.Sprint(set.Metadata.Name, "-", number)
+		for _, v := range container.Env {
+			if v.Value == "" {
+				v.Value = map[string]string{"REDOUBT_ID": name}[v.Name] // else a secret
+				if v.Value == "" {
+					v.Value = "secret"
+				}
+			}
+			env = append(env, v.Name+"="+strings.ReplaceAll(v.Value, "$(REDOUBT_ID)", name))
+		}
+		return accepted(t, env, ports)
+	}
+	c := pod(0)
 	if len(c.Bootstrap.Members) != set.Spec.Replicas {
 		t.Errorf("%d members, %d replicas", len(c.Bootstrap.Members), set.Spec.Replicas)
 	}
 	for _, m := range c.Bootstrap.Members {
 		if !strings.HasPrefix(m.Addr, string(m.ID)+"."+set.Spec.ServiceName+":") {
 			t.Errorf("%s cannot be reached as %s", m.ID, m.Addr)
+		}
+	}
+	// A pod more than the list has joins the others.
+	more := pod(set.Spec.Replicas)
+	if !more.joins() || string(more.Self.ID) != more.ID || !strings.HasPrefix(more.Self.PeerAddr, more.ID+"."+set.Spec.ServiceName+":") {
+		t.Errorf("a pod more: %+v", more.Self)
+	}
+	for _, addr := range more.seeds() {
+		if host, _, _ := strings.Cut(addr, ":"); !services[host] {
+			t.Errorf("there is no service %s to join at", host)
 		}
 	}
 	if container.LivenessProbe.HTTPGet.Path != "/livez" || container.ReadinessProbe.HTTPGet.Path != "/readyz" {

@@ -64,6 +64,7 @@ type node struct {
 	dir             string
 	log             string // file with its standard error
 	extra           []string
+	join            string // addresses of --join; "": it is there from the beginning
 	cmd             *exec.Cmd
 	exited          chan struct{}
 }
@@ -113,10 +114,32 @@ func freePorts(t testing.TB, count int) []string {
 func (c *cluster) members() string {
 	var parts []string
 	for _, n := range c.nodes {
+		if n.join != "" {
+			continue
+		}
 		_, bus, _ := net.SplitHostPort(n.peer)
 		parts = append(parts, n.id+"="+n.addr+"@"+bus)
 	}
 	return strings.Join(parts, ",")
+}
+
+func (n *node) announced() string {
+	_, bus, _ := net.SplitHostPort(n.peer)
+	return n.addr + "@" + bus
+}
+
+// joining lays out one more node, which is to join at the given ones.
+func (c *cluster) joining(id string, at ...*node) *node {
+	c.t.Helper()
+	ports := freePorts(c.t, 3)
+	base := filepath.Dir(c.nodes[0].dir)
+	n := &node{id: id, addr: ports[0], peer: ports[1], web: ports[2], dir: filepath.Join(base, id), log: filepath.Join(base, id+".log")}
+	for _, other := range at {
+		n.join += "," + other.addr
+	}
+	n.join = strings.TrimPrefix(n.join, ",")
+	c.nodes = append(c.nodes, n)
+	return n
 }
 
 // start runs the node's process and does not wait until it is ready.
@@ -127,8 +150,13 @@ func (c *cluster) start(n *node) {
 		c.t.Fatal(err)
 	}
 	args := []string{"serve", "--id", n.id, "--addr", n.addr, "--peer-addr", n.peer, "--http-addr", n.web, "--data-dir", n.dir}
-	if len(c.nodes) > 1 {
-		args = append(args, "--cluster", c.members())
+	switch members := c.members(); {
+	case n.join != "":
+		args = append(args, "--join", n.join, "--announce", n.announced())
+	case strings.Contains(members, ","):
+		args = append(args, "--cluster", members)
+	default:
+		args = append(args, "--announce", n.announced())
 	}
 	args = append(append(args, c.extra...), n.extra...)
 	logFile, err := os.OpenFile(n.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

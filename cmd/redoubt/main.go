@@ -32,6 +32,7 @@ func commands() []command {
 		{"serve", "run a node (the default)", runServe},
 		{"watch", "watch a cluster live, in the terminal", runWatch},
 		{"status", "show all members of a cluster", runStatus},
+		{"member", "show the members of a cluster, and change them", runMember},
 		{"health", "say whether a node is ready, by exit code", runHealth},
 		{"config", "check or show the settings of a node without starting it", runConfig},
 		{"dev", "run a whole cluster on this machine, to try things out", runDev},

@@ -115,7 +115,7 @@ func (p *process) open(ctx context.Context) (created bool, err error) {
 		}
 	}
 	dir := wal.Dir{Path: c.DataDir, FS: p.disk}
-	id, created, err := identity(c, dir)
+	id, created, err := identity(ctx, c, dir, p.log)
 	if err != nil {
 		return false, err
 	}
@@ -154,9 +154,12 @@ func (p *process) greet(w io.Writer, created bool) {
 	if p.http != nil {
 		fmt.Fprintf(w, "  console    http://%s/   metrics: /metrics   health: /readyz\n", reachable(p.http.Addr().String()))
 	}
-	if n := len(s.Config.Members); n > 1 {
-		fmt.Fprintf(w, "  cluster    %d members; a write is answered when it is on the disks of %d\n", n, n/2+1)
-	} else {
+	switch n := voters(s.Config); {
+	case n == 0:
+		fmt.Fprintf(w, "  joining    a cluster that has let this node in; it will be a voter when it has caught up\n")
+	case n > 1:
+		fmt.Fprintf(w, "  cluster    %d members; a write is answered when it is on the disks of %d\n", len(s.Config.Members), n/2+1)
+	default:
 		fmt.Fprintf(w, "  single     every write is on disk before it is answered; for replication start three nodes with --cluster, see redoubt help serve\n")
 	}
 	if !c.Fsync {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
@@ -20,8 +21,8 @@ import (
 )
 
 // identity returns the identity of the data directory, and makes one when the
-// directory is new.
-func identity(c *Config, dir wal.Dir) (id wal.Identity, created bool, err error) {
+// directory is new: of a new cluster, or of a running one that lets the node in.
+func identity(ctx context.Context, c *Config, dir wal.Dir, log *slog.Logger) (id wal.Identity, created bool, err error) {
 	id, found, err := dir.LoadIdentity()
 	if err != nil {
 		return id, false, err
@@ -36,10 +37,15 @@ func identity(c *Config, dir wal.Dir) (id wal.Identity, created bool, err error)
 		return id, false, nil
 	}
 	id = wal.Identity{
-		ClusterID: clusterID(c), NodeID: raft.NodeID(c.ID),
+		NodeID:      raft.NodeID(c.ID),
 		Incarnation: randomUint64() | 1, // never 0
 		Databases:   c.Databases,
 		Bootstrap:   c.Bootstrap,
+	}
+	if !c.joins() {
+		id.ClusterID = clusterID(c)
+	} else if id.ClusterID, err = (&joiner{c, id, log}).join(ctx, joinPatience); err != nil {
+		return id, false, err
 	}
 	return id, true, dir.CreateIdentity(id)
 }

@@ -67,6 +67,27 @@ func TestTheDiallingSideChecksWhoAnswers(t *testing.T) {
 	}
 }
 
+// A node that is no member yet finds out whether it will be let in.
+func TestProbe(t *testing.T) {
+	n := start(t, "n2", "", nil)
+	self := Identity{ClusterID: n.config.Self.ClusterID, NodeID: "n9", Incarnation: 9, Version: "test"}
+	if err := Probe(self, n.config.Secret, "n2", n.addr); err != nil {
+		t.Errorf("welcome: %v", err)
+	}
+	if err := Probe(self, "guess", "n2", n.addr); !errors.Is(err, ErrSecret) {
+		t.Errorf("wrong secret: %v", err)
+	}
+	if err := Probe(self, n.config.Secret, "n3", n.addr); err == nil {
+		t.Error("another node answered")
+	}
+	for _, verdict := range []error{ErrRemoved, ErrIncarnation} {
+		n.setVerify("n9", verdict)
+		if err := Probe(self, n.config.Secret, "n2", n.addr); !errors.Is(err, verdict) {
+			t.Errorf("%v: %v", verdict, err)
+		}
+	}
+}
+
 func TestOtherProtocolVersion(t *testing.T) {
 	n := start(t, "n2", "", nil)
 	conn := rawDial(t, n.addr)
