@@ -161,12 +161,12 @@ func (s *survivor) describeLoss(w io.Writer) {
 		fmt.Fprintf(w, "  Nothing: all writes of this log are known to be committed.\n\n")
 		return
 	}
-	fmt.Fprintf(w, `  %d entries with writes, from index %d to %d, of which this disk does not know
-  whether they were committed. All of them will be. Some may have been answered
-  with OK. Others with UNCERTAIN, or not at all, and some may have been given up
-  by the majority that is lost: those will have happened now.
+	fmt.Fprintf(w, `  Entries with writes behind index %d: %d. This disk does not know whether they were
+  committed; all of them will be. Some may have been answered with OK. Others with
+  UNCERTAIN, or not at all, and some may have been given up by the majority that is
+  lost: those will have happened now.
 
-`, commands, s.commit+1, s.index)
+`, s.commit, commands)
 }
 
 // describeNext says how to go on.
