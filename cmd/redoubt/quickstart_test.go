@@ -105,7 +105,7 @@ trap 'builtin kill -9 $(jobs -p) 2>/dev/null; wait' EXIT
 `
 
 func runConsole(t *testing.T, steps []consoleStep, base int, dir, programDir string) {
-	ports := regexp.MustCompile(`\b([78])00([123$])`)
+	ports := regexp.MustCompile(`\b([78])00([1-4$])`)
 	alone := strings.NewReplacer(":7379/", fmt.Sprintf(":%d/", base+httpPortOffset)) // HTTP of a node without options
 	var script strings.Builder
 	script.WriteString(prelude)
@@ -148,14 +148,14 @@ func runConsole(t *testing.T, steps []consoleStep, base int, dir, programDir str
 }
 
 // freePortRange returns a multiple of ten that is followed by free ports for one
-// node alone (+0) and three of a cluster (+1 to +3), with those that follow from
+// node alone (+0) and four of a cluster (+1 to +4), with those that follow from
 // them for HTTP and for nodes. It looks below the range from which the system
 // takes ports for outgoing connections.
 func freePortRange(t *testing.T) int {
 	t.Helper()
 	for base := 12010 + os.Getpid()%500*10; base < 22000; base += 10 {
 		free := true
-		for i := range 4 {
+		for i := range 5 {
 			for _, offset := range []int{0, httpPortOffset, server.PeerPortOffset} {
 				l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", base+i+offset))
 				if err != nil {
