@@ -208,4 +208,11 @@
 // meets says so. What nothing can tell from a new cluster is a majority of the
 // first voters, all with empty disks, started once more with the old list where
 // no member of today reaches them.
+//
+// # After a lost majority
+//
+// Configuration.Alone is for an operator who gives the cluster up and makes another
+// one of a node that is left. Nobody has agreed to it, so all of the above holds in
+// the new cluster only if no message of the old one reaches it: the caller has to
+// give it another cluster id, and a term that the log has not seen.
 package raft

@@ -25,7 +25,7 @@ func TestPowerCutDuringARecovery(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	recovered, kept := 0, 0
 	for cutIn, done := 1, false; !done; cutIn++ {
-		for range 8 {
+		for range 3 {
 			d := newDisk(rng)
 			d.capacity = wal.ReserveBytes // no room for a ballast, which would take the time
 			dir := wal.Dir{Path: "/data", FS: d}
