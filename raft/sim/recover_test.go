@@ -48,7 +48,7 @@ func TestPowerCutDuringARecovery(t *testing.T) {
 			} else {
 				kept++
 			}
-			log, opened, err := wal.Open(dir, id, wal.Options{})
+			log, opened, err := wal.Open(dir, id, wal.Options{SegmentBytes: 4 << 10})
 			if err != nil {
 				t.Fatalf("cut at operation %d: %v", cutIn, err)
 			}
@@ -76,7 +76,7 @@ func leaveLog(t *testing.T, dir wal.Dir, id wal.Identity) {
 	if err := dir.CreateIdentity(id); err != nil {
 		t.Fatal(err)
 	}
-	log, _, err := wal.Open(dir, id, wal.Options{})
+	log, _, err := wal.Open(dir, id, wal.Options{SegmentBytes: 4 << 10})
 	if err != nil {
 		t.Fatal(err)
 	}
