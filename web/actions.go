@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"redoubt/raft"
+	"redoubt/raft/replica"
 )
 
 const (
@@ -79,7 +80,11 @@ func (s *Server) transfer(ctx context.Context, body actionBody) *problem {
 	if recent.Leader == "" {
 		return &problem{status: http.StatusServiceUnavailable, Code: "CLUSTERDOWN", Message: "no leader is known"}
 	}
-	return failed(s.config.Node.TransferTo(ctx, body.To))
+	err := s.config.Node.TransferTo(ctx, body.To)
+	if errors.Is(err, replica.ErrNoLeader) {
+		return &problem{status: http.StatusServiceUnavailable, Code: "CLUSTERDOWN", Message: "no leader took the request in time"}
+	}
+	return failed(err)
 }
 
 // snapshot makes one and waits for it.

@@ -10,7 +10,8 @@
 //
 //	 0  done, or stopped by SIGTERM or SIGINT
 //	 1  failed; the last line on standard error says why. Of status and health:
-//	    something is wrong with the cluster or the node, and they have printed what
+//	    something is wrong with the cluster or the node, and they have printed what.
+//	    Of member: the change is not complete, and the last line says how far it is
 //	 2  wrong usage: unknown subcommand or setting, or settings that do not go together
 //	 3  the cluster refuses this node, or its state differs from the leader's;
 //	    starting it again is useless

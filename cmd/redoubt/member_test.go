@@ -339,3 +339,37 @@ func TestMemberUsage(t *testing.T) {
 		t.Errorf("nobody there: code %d, %q", code, errs.String())
 	}
 }
+
+// TestRemovalThatWouldStopTheCluster: with one of three down, the other two are
+// needed; the dead one can go.
+func TestRemovalThatWouldStopTheCluster(t *testing.T) {
+	c := newCluster(t, 3)
+	c.startAll()
+	leader := c.leader()
+	var others []*node
+	for _, n := range c.nodes {
+		if n != leader {
+			others = append(others, n)
+		}
+	}
+	dead, alive := others[0], others[1]
+	dead.signal(syscall.SIGKILL)
+	at := []*node{dead, alive} // the first does not answer
+	c.await("the leader misses the dead node", func() bool {
+		info, err := leader.client().Info(background(t), "replication").Result()
+		return err == nil && strings.Contains(info, "connected_slaves:1\r\n")
+	})
+	if code, out := c.member(at, "remove", alive.id); code != exitError || !strings.Contains(out, "nothing was changed: ERR too few of the voters that would be left are up") {
+		t.Errorf("remove: code %d, %s", code, out)
+	}
+	if out := c.mustMember(at, "remove", dead.id); out != dead.id+" is no member\n" {
+		t.Errorf("remove printed %q", out)
+	}
+	out := c.mustMember(at, "list")
+	if !strings.Contains(out, "These names have left for good: "+dead.id+".\n") || strings.Contains(out, dead.id+"    ") {
+		t.Errorf("list printed %s", out)
+	}
+	if err := alive.client().Set(background(t), "k", "v", 0).Err(); err != nil {
+		t.Error(err)
+	}
+}

@@ -93,7 +93,7 @@ func (j *joiner) ask(addr string) (clusterID string, err error) {
 	if err := j.checkDatabases(link); err != nil {
 		return "", err
 	}
-	if err := j.probe(page); err != nil {
+	if err := j.probe(addr, page); err != nil {
 		return "", err
 	}
 	if listed {
@@ -161,12 +161,16 @@ func (j *joiner) checkDatabases(link *resp.Client) error {
 
 // probe finds out whether the nodes would let this one in: they have a secret,
 // which the port of the clients does not ask for.
-func (j *joiner) probe(page *server.StatusPage) error {
+func (j *joiner) probe(addr string, page *server.StatusPage) error {
 	i := slices.IndexFunc(page.Members, func(m server.MemberStatus) bool { return m.ID == page.Node })
 	if i < 0 {
 		return fmt.Errorf("%s is no member", page.Node)
 	}
 	c := j.config
+	if isLoopback(page.Members[i].PeerAddr) && !isLoopback(addr) {
+		return unfitf("%s is known to other nodes as %s, which leads nowhere from here: start it so that they can reach it, then use: redoubt member address %s ADDRESS",
+			page.Node, page.Members[i].PeerAddr, page.Node)
+	}
 	err := peer.Probe(peer.Identity{
 		ClusterID: page.ClusterID, NodeID: c.Self.ID, Incarnation: j.id.Incarnation, Addr: c.Self.PeerAddr, Version: version,
 	}, c.ClusterSecret, page.Node, page.Members[i].PeerAddr)

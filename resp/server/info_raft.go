@@ -71,6 +71,9 @@ func infoRaft(_ *Server, p *page) {
 		}
 	}
 	p.field("raft_voters", voters)
+	for i, m := range s.Config.Members {
+		p.field(fmt.Sprintf("raft_member%d", i), fmt.Sprintf("id=%s,role=%s,addr=%s", m.ID, m.Role, m.Addr))
+	}
 }
 
 func raftRole(s *raft.Status) string {

@@ -58,6 +58,9 @@ func TestMembersChange(t *testing.T) {
 		!strings.Contains(got, "$7\r\nlearner\r\n") || strings.Count(got, "$6\r\nleader\r\n:1\r\n") != 1 {
 		t.Errorf("REDOUBT MEMBER LIST replied %q", got)
 	}
+	if got := w.do(t, "INFO raft"); !strings.Contains(got, "raft_voters:3\r\n") || !strings.Contains(got, "\r\nraft_member2:id=n3,role=learner,addr="+cluster[2].addr+"\r\n") {
+		t.Errorf("INFO raft replied %q", got)
+	}
 	w.want(t, "REDOUBT MEMBER REMOVE n3", "+OK\r\n")
 	s := awaitStatus(t, fourth, func(s *StatusPage) bool { return describe(s) == "n1 n2 n4" && slices.Contains(s.Removed, "n3") })
 	if i := slices.IndexFunc(s.Members, func(m MemberStatus) bool { return m.ID == "n4" }); s.Members[i].Incarnation != "000000000000004d" {

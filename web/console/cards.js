@@ -77,7 +77,8 @@ function fill(card, m, state, leader) {
   card.member = m;
   const what = condition(m, state);
   card.root.dataset.state = what;
-  put(card.pill, words[what] ?? what);
+  const changes = m.kind === 'joining' && what === 'learner' || m.kind === 'leaving' && what === 'follower';
+  put(card.pill, changes ? m.kind : words[what] ?? what);
   put(card.addr, m.addr);
   rows.forEach(([, text], i) => put(card.values[i], m.status ? text(m) : '–'));
   lag(card, m, what, leader);
