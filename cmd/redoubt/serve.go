@@ -160,7 +160,7 @@ func (p *process) greet(w io.Writer, created bool) {
 	case n > 1:
 		fmt.Fprintf(w, "  cluster    %d members; a write is answered when it is on the disks of %d\n", len(s.Config.Members), n/2+1)
 	default:
-		fmt.Fprintf(w, "  single     every write is on disk before it is answered; for replication start three nodes with --cluster, see redoubt help serve\n")
+		fmt.Fprintf(w, "  single     every write is on disk before it is answered; other nodes come with --join, see redoubt help serve\n")
 	}
 	if !c.Fsync {
 		fmt.Fprintf(w, "  WARNING    --fsync no: a power failure may lose answered writes\n")
