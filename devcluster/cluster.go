@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -24,14 +24,17 @@ type Config struct {
 
 // Cluster is a set of processes that form one cluster.
 type Cluster struct {
-	Nodes []*Node
+	Nodes []*Node // as Add and Forget left it: it belongs to their goroutine
 	Dir   string
 
-	config  Config
-	started *starter
-	proxies []*proxy
-	links   map[[2]string]*Link
-	keep    bool
+	config   Config
+	started  *starter
+	placed   int    // nodes so far: no name is used twice
+	founders string // the --cluster list
+	keep     bool
+
+	mu    sync.Mutex // guards Nodes and links while Follow and the proxies look at them
+	links map[[2]string]*Link
 }
 
 // New lays out a cluster and opens its proxies. No node runs yet.
@@ -82,46 +85,16 @@ func (c *Cluster) layOut() error {
 	if err != nil {
 		return err
 	}
-	for i, p := range ports {
-		id := nodeID(i)
-		n := &Node{
-			ID: id, Addr: loopback(p.client), PeerAddr: loopback(p.peer), HTTPAddr: loopback(p.http),
-			DataDir: filepath.Join(c.Dir, id), LogFile: filepath.Join(c.Dir, id+".log"),
-			cluster: c, announced: loopback(p.peer),
-		}
-		if c.config.Links {
-			n.announced = loopback(p.link)
-		}
-		c.Nodes = append(c.Nodes, n)
-	}
-	if !c.config.Links {
-		return nil
-	}
-	for _, from := range c.Nodes {
-		for _, to := range c.Nodes {
-			if from != to {
-				c.links[[2]string{from.ID, to.ID}] = newLink(from.ID, to.ID)
-			}
-		}
-	}
-	for _, n := range c.Nodes {
-		p, err := listen(n, c.links)
+	var members []string
+	for _, p := range ports {
+		n, err := c.place(p)
 		if err != nil {
 			return err
 		}
-		c.proxies = append(c.proxies, p)
+		members = append(members, n.ID+"="+n.announcedForm())
 	}
+	c.founders = strings.Join(members, ",")
 	return nil
-}
-
-// members is the --cluster list.
-func (c *Cluster) members() string {
-	var parts []string
-	for _, n := range c.Nodes {
-		_, bus, _ := net.SplitHostPort(n.announced)
-		parts = append(parts, n.ID+"="+n.Addr+"@"+bus)
-	}
-	return strings.Join(parts, ",")
 }
 
 // Start starts the nodes that do not run and waits until all are ready.
@@ -174,8 +147,10 @@ func (c *Cluster) Close() error {
 	for _, n := range c.Nodes {
 		n.Kill()
 	}
-	for _, p := range c.proxies {
-		p.close()
+	for _, n := range c.Nodes {
+		if n.proxy != nil {
+			n.proxy.close()
+		}
 	}
 	c.started.close()
 	if c.keep {
@@ -226,15 +201,23 @@ func (c *Cluster) AwaitLeader(ctx context.Context) (*Node, error) {
 // Link returns the link from one node to another. It panics when there is none,
 // as without Config.Links.
 func (c *Cluster) Link(from, to string) *Link {
-	l := c.links[[2]string{from, to}]
+	l := c.link(from, to)
 	if l == nil {
 		panic(fmt.Sprintf("devcluster: no link from %q to %q", from, to))
 	}
 	return l
 }
 
+func (c *Cluster) link(from, to string) *Link {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.links[[2]string{from, to}]
+}
+
 // Heal makes all links good again.
 func (c *Cluster) Heal() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, l := range c.links {
 		l.Set(LinkState{})
 	}

@@ -10,6 +10,8 @@
 //	err = leader.AwaitReady(ctx)
 //	c.Link("n1", "n2").Set(devcluster.LinkState{Stalled: true})
 //	c.Heal()
+//	n, err := c.Add()               // one more, which joins when it is started
+//	c.Forget(leader)                // one that has left by REDOUBT MEMBER REMOVE
 //
 // # Where things are
 //
@@ -32,7 +34,13 @@
 // parent dies in any other way.
 //
 // A Node belongs to one goroutine at a time, except for Running, Status and the
-// addresses.
+// addresses. So does the list of them, which Add and Forget change.
+//
+// # Members
+//
+// Add and Forget say which processes there are; who is a member the nodes decide.
+// A node that is added starts with --join instead of --cluster. Names count on and
+// are never used again. A directory in which the members have changed cannot be taken up again by New.
 //
 // # Links
 //

@@ -36,18 +36,21 @@ func (r Record) String() string {
 // Follow calls f with every record that the nodes write from now on, until ctx
 // ends, from one goroutine.
 func (c *Cluster) Follow(ctx context.Context, f func(Record)) {
-	offsets := make([]int64, len(c.Nodes))
-	for i, n := range c.Nodes {
+	offsets := map[*Node]int64{}
+	for _, n := range c.Nodes {
 		if info, err := os.Stat(n.LogFile); err == nil {
-			offsets[i] = info.Size()
+			offsets[n] = info.Size()
 		}
 	}
 	go func() {
 		poll := time.NewTicker(50 * time.Millisecond)
 		defer poll.Stop()
 		for {
-			for i, n := range c.Nodes {
-				offsets[i] = follow(n, offsets[i], f)
+			c.mu.Lock()
+			nodes := c.Nodes
+			c.mu.Unlock()
+			for _, n := range nodes {
+				offsets[n] = follow(n, offsets[n], f)
 			}
 			select {
 			case <-ctx.Done():

@@ -37,7 +37,9 @@ func newPair(t *testing.T) *pair {
 		}
 	}()
 	n2 := &Node{ID: "n2", PeerAddr: node.Addr().String(), announced: "127.0.0.1:0"}
-	p.proxy, err = listen(n2, map[[2]string]*Link{{"n1", "n2"}: p.there, {"n2", "n1"}: p.back})
+	p.proxy, err = listen(n2, func(from, to string) *Link {
+		return map[[2]string]*Link{{"n1", "n2"}: p.there, {"n2", "n1"}: p.back}[[2]string{from, to}]
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -26,6 +27,8 @@ type Node struct {
 
 	cluster   *Cluster
 	announced string // where the other nodes dial: PeerAddr or a proxy
+	proxy     *proxy // nil without Config.Links
+	join      string // whom it asks to be let in; "" is a founder
 
 	mu     sync.Mutex
 	run    *run
@@ -52,8 +55,11 @@ func (n *Node) Start() error {
 	args := append([]string{}, c.config.Command...)
 	args = append(args, "--id", n.ID, "--addr", n.Addr, "--peer-addr", n.PeerAddr, "--http-addr", n.HTTPAddr,
 		"--data-dir", n.DataDir, "--log-format", "json")
-	if len(c.Nodes) > 1 {
-		args = append(args, "--cluster", c.members())
+	switch {
+	case n.join != "":
+		args = append(args, "--join", n.join, "--announce", n.announcedForm())
+	case c.config.Nodes > 1:
+		args = append(args, "--cluster", c.founders)
 	}
 	args = append(append(args, c.config.Args...), n.Args...)
 	cmd := exec.Command(c.config.Program, args...)
@@ -72,6 +78,12 @@ func (n *Node) Start() error {
 	n.mu.Unlock()
 	n.paused.Store(false)
 	return nil
+}
+
+// announcedForm is how the node is reached by clients and by other nodes.
+func (n *Node) announcedForm() string {
+	_, bus, _ := net.SplitHostPort(n.announced)
+	return n.Addr + "@" + bus
 }
 
 func (n *Node) current() *run {

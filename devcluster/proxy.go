@@ -14,7 +14,7 @@ import (
 // proxy stands in front of one node's port for the other nodes.
 type proxy struct {
 	node     *Node
-	links    map[[2]string]*Link
+	link     func(from, to string) *Link // nil for nodes that are not of this cluster
 	listener net.Listener
 
 	mu     sync.Mutex
@@ -32,12 +32,12 @@ const (
 	queuedPieces = 1024
 )
 
-func listen(n *Node, links map[[2]string]*Link) (*proxy, error) {
+func listen(n *Node, link func(from, to string) *Link) (*proxy, error) {
 	l, err := net.Listen("tcp", n.announced)
 	if err != nil {
 		return nil, err
 	}
-	p := &proxy{node: n, links: links, listener: l, open: map[*conn]struct{}{}}
+	p := &proxy{node: n, link: link, listener: l, open: map[*conn]struct{}{}}
 	p.wg.Go(p.accept)
 	return p, nil
 }
@@ -98,8 +98,8 @@ func (p *proxy) serve(c *conn) {
 	if err := dialler.SetReadDeadline(time.Time{}); err != nil {
 		return
 	}
-	there, back := p.links[[2]string{string(args[3]), p.node.ID}], p.links[[2]string{p.node.ID, string(args[3])}]
-	if there == nil {
+	there, back := p.link(string(args[3]), p.node.ID), p.link(p.node.ID, string(args[3]))
+	if there == nil || back == nil {
 		return // nobody of this cluster
 	}
 	// As with a cable that is pulled, not even a refusal comes through.
