@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -304,4 +306,34 @@ func TestLostMajorityIsAnswered(t *testing.T) {
 		t.Error("a write that was surely not executed was")
 	}
 	c.awaitEqualState()
+}
+
+// A node that is asked to stop does so in time, and that is no failure, though a client
+// waits for a majority that is not there.
+func TestStopWithoutMajority(t *testing.T) {
+	c := newCluster(t, 3, "--command-timeout", "1h", "--shutdown-timeout", "200ms")
+	c.startAll()
+	n := c.nodes[0]
+	waiting, err := net.Dial("tcp", n.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer waiting.Close()
+	for _, other := range c.nodes[1:] {
+		other.signal(syscall.SIGSTOP)
+	}
+	// Whoever has the reply to PING knows that the write behind it has been read, too.
+	for _, exchange := range [][2]string{{"CLIENT PAUSE 3600000 WRITE\r\n", "+OK\r\n"}, {"PING\r\nSET a 1\r\n", "+PONG\r\n"}} {
+		if _, err := io.WriteString(waiting, exchange[0]); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, len(exchange[1]))
+		if _, err := io.ReadFull(waiting, got); err != nil || string(got) != exchange[1] {
+			t.Fatalf("%q, %v", got, err)
+		}
+	}
+	n.signal(syscall.SIGTERM)
+	if code := c.awaitExit(n); code != exitOK {
+		t.Errorf("exit code %d after SIGTERM", code)
+	}
 }

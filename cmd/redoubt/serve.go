@@ -179,8 +179,20 @@ func (p *process) shutdown() error {
 		}
 		stop()
 	}
-	err := p.server.Shutdown(ctx)
-	return errors.Join(err, p.node.Close())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := p.server.Shutdown(ctx); err != nil {
+			p.log.Warn("clients cut off before they had their answers", "event", "stop", "err", err)
+		}
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done(): // what waits for a majority would go on waiting, and ends with the node
+	}
+	err := p.node.Close()
+	<-ended
+	return err
 }
 
 // serverConfig joins the settings of this process with the server's.
