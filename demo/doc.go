@@ -3,6 +3,7 @@
 //
 //	story.go    the steps: what they say, and which act belongs to each
 //	acts.go     the acts: a leader dies, the network splits, … and what was measured
+//	members.go  more acts: a node joins, the leader leaves
 //	stage.go    the cluster, its clients and what is known of both
 //	load.go     the clients that write all the time, and their ledger
 //	proof.go    is everything that was acknowledged there, on every node?
@@ -19,10 +20,11 @@
 //
 // # Writes
 //
-// One client for each node writes to it, one key after the other, never twice the
-// same, and never repeats a write. A write is acknowledged, or refused with an error
-// that promises that it was not executed, or its outcome is unknown. The proof looks
-// at all of them: the first are there, the second are not, the third may be.
+// One client for each node writes to it, from when the node can until it leaves, one
+// key after the other, never twice the same, and never repeats a write. A write is
+// acknowledged, or refused with an error that promises that it was not executed, or
+// its outcome is unknown. The proof looks at all of them: the first are there, the
+// second are not, the third may be.
 //
 // # Who owns what
 //

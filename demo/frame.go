@@ -25,7 +25,7 @@ type Scene struct {
 	Result        string // of the act before
 	Failed        bool   // the act before, and Result says why
 	Busy          time.Duration
-	Selected      int // index of a node
+	Selected      string // id of a node
 }
 
 // storyLines are kept for the text, so that what is below it stays where it is.
@@ -125,14 +125,14 @@ func (s *Scene) story() []string {
 
 func (s *Scene) nodeLine(i int) string {
 	n := &s.Look.Nodes[i]
-	sign := " "
-	if i == s.Selected {
+	sign, selected := " ", n.ID == s.Selected
+	if selected {
 		sign = "▸"
 	}
 	m := s.Look.member(n.ID)
 	return sign + s.Look.row(n, s.Width, func(title, cell string) string {
 		switch {
-		case title == "node" && i == s.Selected:
+		case title == "node" && selected:
 			return bold.Render(cell)
 		case title == "state" && n.State != Up:
 			return bad.Render(cell)

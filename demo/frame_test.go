@@ -58,7 +58,7 @@ func scenes() map[string]*Scene {
 	}
 	scene := func(step, act int, nodes int) *Scene {
 		m := &model{stage: s, story: s.Story(), step: step, act: act}
-		m.scene.Steps = len(m.story)
+		m.scene.Steps, m.scene.Selected = len(m.story), "n1"
 		m.tell()
 		m.scene.Look = cast(nodes)
 		return &m.scene
@@ -84,7 +84,7 @@ func scenes() map[string]*Scene {
 
 	split := scene(3, 1, 5)
 	split.Result = "n3 leads the majority, and no more than 189 ms passed without an acknowledged write. n1, which led, answers CLUSTERDOWN: surely not executed."
-	split.Selected = 1
+	split.Selected = "n2"
 	for i := range 2 {
 		split.Look.Nodes[i].State, split.Look.Members[i].Role = Cut, monitor.RoleCandidate
 		split.Look.Members[i].Lag, split.Look.Members[i].Ready = 754, false
@@ -97,8 +97,17 @@ func scenes() map[string]*Scene {
 	said(split, monitor.LevelWarn, "n1> SET side minority   (error) CLUSTERDOWN No leader with a majority can be reached; the command was not executed")
 	all["split"] = split
 
-	proof := scene(5, 0, 5)
-	proof.Number, proof.Text, proof.Button = 6, farewell, "prove it again"
+	joining := scene(5, 0, 6)
+	joining.Busy = 300 * time.Millisecond
+	joining.Look.Members[5].Role, joining.Look.Members[5].Lag = "joining", 7311
+	joining.Look.PerSecond["n6"] = 0
+	said(joining, monitor.LevelInfo, "n6 is started with an empty disk and --join")
+	said(joining, monitor.LevelInfo, "n6: a member of the cluster")
+	said(joining, monitor.LevelInfo, "n6: joining, with 5,034 of 12,345 entries")
+	all["joining"] = joining
+
+	proof := scene(6, 0, 5)
+	proof.Number, proof.Text, proof.Button = 7, farewell, "prove it again"
 	proof.Result = "Proved. 16,706 acknowledged writes, read through each of 5 nodes: all are there. 1 refused: none is there. 5 with unknown outcome: 3 took effect. All states have the same hash, 0e4b507b6b09fc1e."
 	for i := range proof.Look.Members {
 		proof.Look.Members[i].Figures.StatusPage.First = 12001
@@ -106,7 +115,7 @@ func scenes() map[string]*Scene {
 	}
 	all["proof"] = proof
 
-	failed := scene(5, 0, 9)
+	failed := scene(6, 0, 9)
 	failed.Failed, failed.Look.Quorum = true, false
 	failed.Result = errors.New("the proof has failed: demo:n1:0000017 was acknowledged and is not there, read through n1; " +
 		strings.Repeat("demo:n1:0000018 was acknowledged and is not there, read through n1; ", 9)).Error()

@@ -35,9 +35,6 @@ var refusals = []string{"CLUSTERDOWN", "TRYAGAIN", "LOADING", "MISCONF", "OOM"}
 
 // Load is the clients that write, and what became of every write.
 type Load struct {
-	stop context.CancelFunc // nil: they rest
-	wg   sync.WaitGroup
-
 	mu      sync.Mutex // guards what follows, and the ledgers of the writers
 	writers []*writer
 	writing bool
@@ -61,7 +58,8 @@ type writer struct {
 	name   string // its keys bear it
 	node   string
 	addr   string
-	steady bool // one of those that write all the time: gap, curve and rate are theirs
+	steady bool   // one of those that write all the time: gap, curve and rate are theirs
+	rest   func() // ends its work and waits for the reply that is due; nil: it rests
 	conn   *resp.Client
 	ledger []outcome   // of key number i
 	recent []time.Time // of acknowledged writes, a second long
@@ -80,25 +78,66 @@ func (l *Load) newWriter(name string, n *devcluster.Node) *writer {
 func newLoad(nodes []*devcluster.Node) *Load {
 	l := &Load{}
 	for _, n := range nodes {
-		l.newWriter(n.ID, n).steady = true
+		l.Join(n)
 	}
 	return l
 }
 
-// Start lets the client of each node write until Stop.
-func (l *Load) Start() {
-	if l.stop != nil {
-		return
+// Join adds a client for a node, if it has none. Start has it write.
+func (l *Load) Join(n *devcluster.Node) {
+	if !slices.ContainsFunc(l.writers, func(w *writer) bool { return w.steady && w.node == n.ID }) {
+		l.newWriter(n.ID, n).steady = true
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	l.stop = cancel
+}
+
+// Leave ends the client of a node for good. What it has written stays in the ledger.
+func (l *Load) Leave(n *devcluster.Node) {
+	l.Rest(n)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.writing, l.lastAck = true, time.Now() // the rest was no gap
 	for _, w := range l.writers {
-		if w.steady {
-			l.wg.Go(func() { l.work(ctx, w) })
+		w.steady = w.steady && w.node != n.ID
+	}
+}
+
+// Rest stops the client of a node until Start, and waits for the reply that is due.
+func (l *Load) Rest(n *devcluster.Node) {
+	l.rest(func(w *writer) bool { return w.node == n.ID })
+}
+
+func (l *Load) rest(chosen func(*writer) bool) {
+	l.mu.Lock()
+	writers := slices.Clone(l.writers)
+	l.mu.Unlock()
+	for _, w := range writers {
+		if w.rest != nil && chosen(w) {
+			w.rest()
+			w.rest = nil
 		}
+	}
+}
+
+// Start lets the client of each node write, until Stop or Rest.
+func (l *Load) Start() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.writing {
+		l.writing, l.lastAck = true, time.Now() // the rest was no gap
+	}
+	for _, w := range l.writers {
+		if w.steady && w.rest == nil {
+			l.begin(w)
+		}
+	}
+}
+
+func (l *Load) begin(w *writer) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { l.work(ctx, w) })
+	w.rest = func() {
+		cancel()
+		wg.Wait()
 	}
 }
 
@@ -115,12 +154,7 @@ func (l *Load) work(ctx context.Context, w *writer) {
 
 // Stop ends the writing and waits for the replies that are due.
 func (l *Load) Stop() {
-	if l.stop == nil {
-		return
-	}
-	l.stop()
-	l.wg.Wait()
-	l.stop = nil
+	l.rest(func(*writer) bool { return true })
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.writing = false

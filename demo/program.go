@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -81,6 +82,7 @@ type (
 func newModel(ctx context.Context, s *Stage, events <-chan monitor.Event) *model {
 	m := &model{ctx: ctx, stage: s, events: events, story: s.Story()}
 	m.scene.Steps = len(m.story)
+	m.scene.Selected = s.Cluster.Nodes[0].ID
 	m.tell()
 	return m
 }
@@ -127,6 +129,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.scene.Width, m.scene.Height = msg.Width, msg.Height
 	case lookMsg:
 		m.scene.Look = Look(msg)
+		m.selectNode(m.selected()) // it may have left
 		return m, tea.Tick(lookLength, func(time.Time) tea.Msg { return m.look()() })
 	case clockMsg:
 		m.scene.Busy = 0
@@ -194,11 +197,12 @@ func (m *model) press(key string) tea.Cmd {
 		if key == "up" {
 			step = -1
 		}
-		n := len(m.stage.Cluster.Nodes)
-		m.scene.Selected = (m.scene.Selected + step + n) % n
+		m.selectNode(m.selected() + step)
 	case len(key) == 1 && key >= "1" && key <= "9":
-		if i := int(key[0] - '1'); i < len(m.stage.Cluster.Nodes) {
-			m.scene.Selected = i
+		for i, n := range m.stage.nodes() {
+			if n.ID == "n"+key {
+				m.selectNode(i)
+			}
 		}
 	case m.busy:
 	case key == "enter" || key == "space":
@@ -209,6 +213,18 @@ func (m *model) press(key string) tea.Cmd {
 		}
 	}
 	return nil
+}
+
+// selected is where the selected node is in the list, 0 when it has left.
+func (m *model) selected() int {
+	is := func(n *devcluster.Node) bool { return n.ID == m.scene.Selected }
+	return max(0, slices.IndexFunc(m.stage.nodes(), is))
+}
+
+// selectNode selects the node that is there in the list, which is a circle.
+func (m *model) selectNode(i int) {
+	nodes := m.stage.nodes()
+	m.scene.Selected = nodes[(i+len(nodes))%len(nodes)].ID
 }
 
 // enter does the next act, or goes on to the next step.
@@ -242,7 +258,7 @@ func (m *model) start(job func(context.Context) tea.Msg) tea.Cmd {
 
 // job is what a key does to the selected node; nil for a key that does nothing.
 func (m *model) job(key string) func(context.Context) error {
-	s, n := m.stage, m.stage.Cluster.Nodes[m.scene.Selected]
+	s, n := m.stage, m.stage.nodes()[m.selected()]
 	jobs := map[string]struct {
 		name string
 		do   func(context.Context, *devcluster.Node) error

@@ -83,13 +83,13 @@ func TestSelect(t *testing.T) {
 	k := paper(t, []Step{{"one", []Act{{Text: "text", Button: "button"}}, ""}})
 	for _, tt := range []struct {
 		keys string
-		want int
-	}{{"", 0}, {"3", 2}, {"down", 0}, {"up", 2}, {"2", 1}, {"9", 1}, {"x", 1}} {
+		want string
+	}{{"", "n1"}, {"3", "n3"}, {"down", "n1"}, {"up", "n3"}, {"2", "n2"}, {"9", "n2"}, {"x", "n2"}} {
 		if tt.keys != "" {
 			k.press(tt.keys)
 		}
 		if got := k.m.scene.Selected; got != tt.want {
-			t.Errorf("after %q: %d, want %d", tt.keys, got, tt.want)
+			t.Errorf("after %q: %s, want %s", tt.keys, got, tt.want)
 		}
 	}
 	for _, msg := range []tea.KeyPressMsg{{Code: 'q', Text: "q"}, {Code: 'c', Mod: tea.ModCtrl}, {Code: tea.KeyEscape}} {
@@ -154,7 +154,7 @@ func TestOneJobAtATime(t *testing.T) {
 		}
 	}
 	k.press("2")
-	if k.m.scene.Selected != 1 {
+	if k.m.scene.Selected != "n2" {
 		t.Error("no node can be selected meanwhile")
 	}
 	k.m.Update(job())

@@ -33,13 +33,14 @@ type Stage struct {
 
 	say      func(monitor.Event)
 	unfollow context.CancelFunc
+	size     int                // of the cluster, but while one more is there
 	victims  []*devcluster.Node // of the act before
 
 	looking   sync.Mutex // a screen may still look while Close is called
 	collector monitor.Collector
 	closed    bool
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards what follows, and the list of the nodes for those who look
 	reigns []reign
 	cutOff []string // ids of the nodes that a partition has cut off
 }
@@ -62,7 +63,7 @@ func Open(ctx context.Context, config Config, say func(monitor.Event)) (*Stage, 
 	if err != nil {
 		return nil, err
 	}
-	s := &Stage{Cluster: c, Load: newLoad(c.Nodes), say: say, collector: monitor.Collector{Timeout: askTimeout}}
+	s := &Stage{Cluster: c, Load: newLoad(c.Nodes), say: say, size: config.Nodes, collector: monitor.Collector{Timeout: askTimeout}}
 	for _, n := range c.Nodes {
 		s.collector.Seeds = append(s.collector.Seeds, n.Addr)
 	}
@@ -104,6 +105,8 @@ func (s *Stage) hear(r devcluster.Record) {
 		s.reigns = append(s.reigns, reign{r.Node, term, r.Time})
 		s.mu.Unlock()
 		s.event(r.Time, monitor.LevelInfo, "%s leads in term %d", r.Node, term)
+	case r.Event == "join":
+		s.event(r.Time, monitor.LevelInfo, "%s: %s", r.Node, r.Message)
 	case r.Event == "snapshot":
 		s.event(r.Time, monitor.LevelInfo, "%s: %s, up to index %s", r.Node, r.Message, r.Rest["index"])
 	case r.Event == "repair":
@@ -169,6 +172,13 @@ func (s *Stage) Look() Look {
 		l.Nodes = append(l.Nodes, NodeLook{n.ID, n.Addr, state})
 	}
 	return l
+}
+
+// nodes are those that there are, for whoever does not act.
+func (s *Stage) nodes() []*devcluster.Node {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Cluster.Nodes
 }
 
 // await polls until done, an error or the end of ctx.

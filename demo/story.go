@@ -63,6 +63,13 @@ func (s *Stage) Story() []Step {
 			{"Entries that the dead node lacks are nowhere any more. Started again, it is sent the leader's snapshot, and what came after it.",
 				"start it again", (*Stage).install},
 		}, ""},
+		{"Nodes come and go", []Act{
+			{"A new process is started with an empty disk and, after --join, the addresses of the others, which have not heard of it. " +
+				"It comes as a learner without a vote and takes over the data. When it has caught up it gets a vote, all by itself. That is soon done: the events below tell how.",
+				"have one more join", (*Stage).grow},
+			{"Now the node that leads shall leave for good: one command, to any node. Its client goes first. The others write on, and no request of theirs may fail.",
+				"remove the leader", (*Stage).removeLeader},
+		}, "So machines are replaced while everybody works. The name of the node that has left is never used again."},
 		{"The proof", []Act{
 			{"The clients rest. Every write that any of them made is looked for through every node: what was acknowledged must be there, what was refused must not. " +
 				"And a hash of the whole state must be the same everywhere.",

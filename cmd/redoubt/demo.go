@@ -17,7 +17,7 @@ const demoUsage = `Take a tour: a cluster of real processes, and what happens wh
 Usage: redoubt demo [--nodes N] [--auto] [--speed X]
 
 It starts the nodes on this machine, with clients that write all the time, and
-tells a story in six steps. Enter makes happen what is told next: the leader is
+tells a story in seven steps. Enter makes happen what is told next: the leader is
 killed, the network is split, a follower comes back by snapshot. At the end it
 looks for every acknowledged write on every node. All the time there are keys to
 kill nodes, to cut them off, to freeze them. Nothing is left behind.

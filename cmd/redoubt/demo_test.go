@@ -117,7 +117,7 @@ func nothingLeft(t *testing.T, dir string, pids []int) {
 // The story is told to its end, and everything in it has happened.
 func TestDemo(t *testing.T) {
 	d := startDemo(t, "100")
-	d.read("2 of 6")
+	d.read("2 of 7")
 	code := d.end()
 	text := d.text.String()
 	if code != exitOK {
@@ -135,6 +135,11 @@ func TestDemo(t *testing.T) {
 		`> GET side +"majority"`,
 		`=> The log of n\d, which leads, begins at entry [\d,]+ now`,
 		`=> n\d received a snapshot up to entry [\d,]+`,
+		`n4: joining, with [\d,]+ of [\d,]+ entries`,
+		`=> n4 had a vote [\d.]+ m?s after its start, and with\s+it\s+the\s+data\s+of [\d,]+\s+entries\. No\s+request\s+failed\.`,
+		`> REDOUBT MEMBER REMOVE n\d +OK`,
+		`n\d has ended by itself: exit code 3`,
+		`=> n\d had left after [\d.]+ m?s, its process ended with exit code 3, and`,
 		`=> Proved\. [\d,]+ acknowledged writes, read through each of 3 nodes: all are`,
 	} {
 		if !regexp.MustCompile(want).MatchString(text) {
@@ -157,7 +162,7 @@ func TestDemoProofFails(t *testing.T) {
 		t.Fatal(d.text.String())
 	}
 	port := address.FindStringSubmatch(d.text.String())[1]
-	if !d.read("5 of 6") {
+	if !d.read("5 of 7") {
 		t.Fatal(d.text.String())
 	}
 	c, err := resp.Dial("127.0.0.1:"+port, 0)
@@ -179,7 +184,7 @@ func TestDemoInterrupted(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(sig.String(), func(t *testing.T) {
 			d := startDemo(t, "5")
-			if !d.read("2 of 6") {
+			if !d.read("2 of 7") {
 				t.Fatal(d.text.String())
 			}
 			pids := nodesIn(t, d.tmp)
