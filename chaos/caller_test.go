@@ -43,7 +43,8 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// server answers each connection with one of the texts, then closes it.
+// server answers each connection with one of the texts, then closes it. Nobody
+// listens any more when the last one is answered.
 func server(t *testing.T, answers ...string) *devcluster.Node {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -52,17 +53,19 @@ func server(t *testing.T, answers ...string) *devcluster.Node {
 	}
 	t.Cleanup(func() { l.Close() })
 	go func() {
-		for _, a := range answers {
+		for i, a := range answers {
 			c, err := l.Accept()
 			if err != nil {
 				return
+			}
+			if i == len(answers)-1 {
+				l.Close()
 			}
 			if _, err := c.Read(make([]byte, 4096)); err == nil {
 				io.WriteString(c, a)
 			}
 			c.Close()
 		}
-		l.Close()
 	}()
 	return &devcluster.Node{ID: "n1", Addr: l.Addr().String()}
 }
