@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +33,8 @@ type Cluster struct {
 	placed   int    // nodes so far: no name is used twice
 	founders string // the --cluster list
 	keep     bool
+
+	claims []net.Listener // on ports that nobody dials, to keep others from their neighbours
 
 	mu    sync.Mutex // guards Nodes and links while Follow and the proxies look at them
 	links map[[2]string]*Link
@@ -79,9 +82,18 @@ func nodesIn(dir string) (count int) {
 
 func nodeID(i int) string { return fmt.Sprintf("n%d", i+1) }
 
+// claimPorts chooses ports that stay this cluster's until Close.
+func (c *Cluster) claimPorts(first, count int) ([]nodePorts, error) {
+	ports, claim, err := choosePorts(first, count)
+	if claim != nil {
+		c.claims = append(c.claims, claim)
+	}
+	return ports, err
+}
+
 // layOut gives every node its addresses, and opens the proxies.
 func (c *Cluster) layOut() error {
-	ports, err := choosePorts(c.config.Port, c.config.Nodes)
+	ports, err := c.claimPorts(c.config.Port, c.config.Nodes)
 	if err != nil {
 		return err
 	}
@@ -153,6 +165,9 @@ func (c *Cluster) Close() error {
 		}
 	}
 	c.started.close()
+	for _, l := range c.claims {
+		l.Close()
+	}
 	if c.keep {
 		return nil
 	}

@@ -129,7 +129,10 @@ func portWithOthersAbove(t *testing.T, nodes int) int {
 	t.Helper()
 	for range 100 {
 		first := 10000 + rand.IntN(2000)
-		ports, err := choosePorts(first, nodes)
+		ports, claim, err := choosePorts(first, nodes)
+		if claim != nil {
+			defer claim.Close()
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

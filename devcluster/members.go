@@ -41,7 +41,7 @@ func (c *Cluster) Add() (*Node, error) {
 	if first != 0 {
 		first += c.placed
 	}
-	ports, err := choosePorts(first, 1)
+	ports, err := c.claimPorts(first, 1)
 	if err != nil {
 		return nil, err
 	}

@@ -20,22 +20,25 @@ type nodePorts struct{ client, http, peer, link int }
 
 // choosePorts returns the ports of count nodes: those that follow from first, or
 // free ones when first is 0.
-func choosePorts(first, count int) ([]nodePorts, error) {
-	all := make([]nodePorts, count)
+//
+// claim, if not nil, keeps free ones from other clusters until it is closed.
+func choosePorts(first, count int) (all []nodePorts, claim net.Listener, err error) {
+	all = make([]nodePorts, count)
 	if first == 0 {
-		return all, takeFree(all)
+		claim, err = takeFree(all)
+		return all, claim, err
 	}
 	if count > httpPortOffset {
-		return nil, fmt.Errorf("%d nodes from one port on", count)
+		return nil, nil, fmt.Errorf("%d nodes from one port on", count)
 	}
 	if first < 1 || first+count-1+linkPortOffset > 65535 {
-		return nil, fmt.Errorf("port %d leaves no room for the others above it", first)
+		return nil, nil, fmt.Errorf("port %d leaves no room for the others above it", first)
 	}
 	for i := range all {
 		p := first + i
 		all[i] = nodePorts{p, p + httpPortOffset, p + peerPortOffset, p + linkPortOffset}
 	}
-	return all, nil
+	return all, nil, nil
 }
 
 // Free ports are looked for below those that systems hand out to outgoing
@@ -45,32 +48,47 @@ const (
 	lastFreePort  = 32767
 )
 
-// takeFree fills in ports that are free now, at random, so that clusters that
-// start at the same time rarely want the same.
-func takeFree(all []nodePorts) error {
-	var taken []net.Listener
-	defer func() {
-		for _, l := range taken {
-			l.Close()
+// blockPorts is how many ports belong to whoever listens on the first of them.
+const blockPorts = 64
+
+// takeFree fills in ports that are free now. It takes them from a block whose first
+// port it goes on listening on, so that clusters of other processes, which do the
+// same, keep away from ports that are not in use yet. Closing claim gives it back.
+func takeFree(all []nodePorts) (claim net.Listener, err error) {
+	if 4*len(all) >= blockPorts {
+		return nil, fmt.Errorf("%d nodes on free ports", len(all))
+	}
+	blocks := (lastFreePort - firstFreePort + 1) / blockPorts
+	for range 10 * blocks {
+		port := firstFreePort + blockPorts*rand.IntN(blocks)
+		claim, err := net.Listen("tcp", loopback(port))
+		if err != nil {
+			continue
 		}
-	}()
+		if fillIn(all, port+1, port+blockPorts) {
+			return claim, nil
+		}
+		claim.Close()
+	}
+	return nil, errors.New("no free ports")
+}
+
+// fillIn takes the free ones of the ports from first up to end.
+func fillIn(all []nodePorts, first, end int) bool {
 	next := func() int {
-		for range 1000 {
-			port := firstFreePort + rand.IntN(lastFreePort-firstFreePort+1)
-			if l, err := net.Listen("tcp", loopback(port)); err == nil {
-				taken = append(taken, l) // no port is found twice
-				return port
+		for ; first < end; first++ {
+			if l, err := net.Listen("tcp", loopback(first)); err == nil {
+				l.Close()
+				first++
+				return first - 1
 			}
 		}
 		return 0
 	}
 	for i := range all {
 		all[i] = nodePorts{next(), next(), next(), next()}
-		if all[i].link == 0 {
-			return errors.New("no free ports")
-		}
 	}
-	return nil
+	return all[len(all)-1].link != 0
 }
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
