@@ -11,9 +11,10 @@ func bitmapCommands() []*Spec {
 		{
 			Name: "bitfield", Arity: -2, Flags: FlagWrite | FlagDenyOOM, KeySpecs: oneKey("RW access update variable_flags"), run: bitField, keyFlags: bitFieldKeyFlags,
 			Since: "3.2.0", Complexity: "O(1) for each operation",
-			Syntax:      "key [<GET encoding offset:integer | <[OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset:integer value:integer | INCRBY encoding offset:integer increment:integer>>> ...]",
-			Summary:     "Reads, sets and increments integers of any width within a string.",
-			Differences: "OVERFLOW SAT takes a SET of the least 64-bit integers to the smallest value; Redis overflows and takes it to the largest.",
+			Syntax:  "key [<GET encoding offset:integer | <[OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset:integer value:integer | INCRBY encoding offset:integer increment:integer>>> ...]",
+			Summary: "Reads, sets and increments integers of any width within a string.",
+			Differences: "OVERFLOW SAT takes a SET of the least 64-bit integers to the smallest value; Redis overflows and takes it to the largest. " +
+				"A string that became longer has changed for WATCH, also when OVERFLOW FAIL then let nothing be written; in Redis it has not.",
 		},
 		{
 			Name: "bitfield_ro", Arity: -2, Flags: fastRead, KeySpecs: oneKey("RO access"), run: bitFieldReadOnly,
