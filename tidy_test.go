@@ -46,9 +46,10 @@ var mayImport = map[string][]string{
 		"github.com/prometheus/client_golang/prometheus",
 		"github.com/prometheus/client_golang/prometheus/promhttp",
 	},
-	"raft/sim/model": {},
-	"devcluster":     {},
-	"chaos":          {"redoubt/devcluster", "redoubt/resp", "redoubt/wal", "github.com/anishathalye/porcupine"},
+	"raft/sim/model":         {},
+	"devcluster":             {},
+	"devcluster/testprogram": {"go.uber.org/goleak"},
+	"chaos":                  {"redoubt/devcluster", "redoubt/resp", "redoubt/wal", "github.com/anishathalye/porcupine"},
 	"bench": {
 		"redoubt/resp", "redoubt/devcluster", "github.com/HdrHistogram/hdrhistogram-go", "github.com/redis/go-redis/v9", "golang.org/x/sys/unix",
 	},

@@ -5,14 +5,13 @@ import (
 	"flag"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
-	"go.uber.org/goleak"
 
 	"redoubt/devcluster"
+	"redoubt/devcluster/testprogram"
 )
 
 var update = flag.Bool("update", false, "write the files of testdata anew")
@@ -23,23 +22,7 @@ var program string
 func TestMain(m *testing.M) {
 	flag.Parse()
 	redis.SetLogger(quiet{}) // connections break on purpose
-	dir, err := os.MkdirTemp("", "redoubt-test-")
-	if err != nil {
-		panic(err)
-	}
-	program = filepath.Join(dir, "redoubt")
-	build := exec.Command("go", "build", "-o", program, "redoubt/cmd/redoubt")
-	build.Stdout, build.Stderr = os.Stdout, os.Stderr
-	code := 1
-	if build.Run() == nil {
-		code = m.Run()
-	}
-	if err := goleak.Find(); err != nil && code == 0 {
-		os.Stderr.WriteString(err.Error())
-		code = 1
-	}
-	os.RemoveAll(dir)
-	os.Exit(code)
+	testprogram.Main(m, &program)
 }
 
 // quiet keeps go-redis from printing every connection that breaks.

@@ -4,37 +4,17 @@ import (
 	"bytes"
 	"context"
 	"math/rand/v2"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"redoubt/devcluster/testprogram"
 )
 
 // program is built once for all tests.
 var program string
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "redoubt-test-")
-	if err != nil {
-		panic(err)
-	}
-	program = filepath.Join(dir, "redoubt")
-	build := exec.Command("go", "build", "-o", program, "redoubt/cmd/redoubt")
-	build.Stdout, build.Stderr = os.Stdout, os.Stderr
-	code := 1
-	if build.Run() == nil {
-		code = m.Run()
-	}
-	if err := goleak.Find(); err != nil && code == 0 {
-		os.Stderr.WriteString(err.Error())
-		code = 1
-	}
-	os.RemoveAll(dir)
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { testprogram.Main(m, &program) }
 
 func chaos(t *testing.T, config Config) *Report {
 	t.Helper()

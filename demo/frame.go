@@ -86,7 +86,7 @@ func (s *Scene) heading() string {
 		style, sign = bad, "✖ "
 	}
 	room := max(1, s.Width-lipgloss.Width(left)-lipgloss.Width(right))
-	verdict = align(sign+verdict, room, true)
+	verdict = monitor.Align(sign+verdict, room, true)
 	return faint.Render(left) + style.Render(verdict) + faint.Render(right)
 }
 
@@ -170,7 +170,7 @@ func (s *Scene) writes() string {
 		{"a second", fmt.Sprintf("%.0f", total), 6, wideScreen, plain},
 	} {
 		if s.Width >= c.from {
-			b.WriteString("  " + faint.Render(c.name) + " " + c.style.Render(align(c.value, c.width, true)))
+			b.WriteString("  " + faint.Render(c.name) + " " + c.style.Render(monitor.Align(c.value, c.width, true)))
 		}
 	}
 	return b.String()

@@ -4,42 +4,22 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
-	"go.uber.org/goleak"
 
 	"redoubt/devcluster"
+	"redoubt/devcluster/testprogram"
 	"redoubt/monitor"
 )
 
 // program is built once for all tests.
 var program string
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "redoubt-test-")
-	if err != nil {
-		panic(err)
-	}
-	program = filepath.Join(dir, "redoubt")
-	build := exec.Command("go", "build", "-o", program, "redoubt/cmd/redoubt")
-	build.Stdout, build.Stderr = os.Stdout, os.Stderr
-	code := 1
-	if build.Run() == nil {
-		code = m.Run()
-	}
-	if err := goleak.Find(); err != nil && code == 0 {
-		os.Stderr.WriteString(err.Error())
-		code = 1
-	}
-	os.RemoveAll(dir)
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { testprogram.Main(m, &program) }
 
 // keyboard presses keys and lets what they begin come to an end.
 type keyboard struct {

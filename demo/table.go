@@ -68,7 +68,7 @@ func shown(width int) (list []column) {
 func header(width int) string {
 	line := " "
 	for _, c := range shown(width) {
-		line += " " + align(c.title, c.width, c.left)
+		line += " " + monitor.Align(c.title, c.width, c.left)
 	}
 	return line
 }
@@ -88,20 +88,7 @@ func (l *Look) row(n *NodeLook, width int, paint func(title, cell string) string
 	m := l.member(n.ID)
 	var b strings.Builder
 	for _, c := range shown(width) {
-		b.WriteString(" " + paint(c.title, align(c.cell(n, m, l), c.width, c.left)))
+		b.WriteString(" " + paint(c.title, monitor.Align(c.cell(n, m, l), c.width, c.left)))
 	}
 	return b.String()
-}
-
-// align brings text to exactly width columns.
-func align(text string, width int, left bool) string {
-	runes := []rune(text)
-	if len(runes) > width {
-		return string(runes[:max(width-1, 0)]) + "…"
-	}
-	space := strings.Repeat(" ", width-len(runes))
-	if left {
-		return text + space
-	}
-	return space + text
 }

@@ -68,10 +68,10 @@ func shown(width int) []column {
 func header(width int) string {
 	var b strings.Builder
 	for _, c := range shown(width) {
-		b.WriteString(" " + align(c.title, c.width, c.left))
+		b.WriteString(" " + Align(c.title, c.width, c.left))
 	}
 	if n := curveWidth(width); n > 0 {
-		b.WriteString("  " + align("ops/s", n, true))
+		b.WriteString("  " + Align("ops/s", n, true))
 	}
 	return b.String()
 }
@@ -91,7 +91,7 @@ func memberLine(h *History, m *Member, width int, at time.Time) (line string, ro
 				break
 			}
 		}
-		b.WriteString(" " + align(c.cell(&row{m, h, c.width}), c.width, c.left))
+		b.WriteString(" " + Align(c.cell(&row{m, h, c.width}), c.width, c.left))
 	}
 	if n := curveWidth(width); n > 0 && m.Figures != nil {
 		b.WriteString("  " + chart(h.nodes[m.ID], h.busiest(n), n, 1)[0])
@@ -131,8 +131,8 @@ func (h *History) busiest(width int) float64 {
 	return most
 }
 
-// align brings text to exactly width columns.
-func align(text string, width int, left bool) string {
+// Align brings text to exactly width columns.
+func Align(text string, width int, left bool) string {
 	runes := []rune(text)
 	if len(runes) > width {
 		return string(runes[:max(width-1, 0)]) + "…"

@@ -56,7 +56,7 @@ func (h *History) Frame(s Screen) string {
 // overview is what concerns the cluster as a whole.
 func (h *History) overview(s Screen) []string {
 	last := &h.Last
-	title := " redoubt   cluster " + align(or(last.ClusterID, "unknown"), min(32, max(8, s.Width-48)), true)
+	title := " redoubt   cluster " + Align(or(last.ClusterID, "unknown"), min(32, max(8, s.Width-48)), true)
 	right := fmt.Sprintf("every %s   %s ", s.Interval, s.At.Format("15:04:05"))
 	if s.Paused {
 		right = "PAUSED   " + right
@@ -106,7 +106,7 @@ func (h *History) overview(s Screen) []string {
 func facts(fields ...any) string {
 	var b strings.Builder
 	for i := 0; i < len(fields); i += 3 {
-		b.WriteString(" " + faint.Render(fields[i].(string)) + " " + align(fields[i+1].(string), fields[i+2].(int), true) + " ")
+		b.WriteString(" " + faint.Render(fields[i].(string)) + " " + Align(fields[i+1].(string), fields[i+2].(int), true) + " ")
 	}
 	return b.String()
 }
@@ -176,7 +176,7 @@ func (c *curve) chart(width, height int) (lines []string, most float64) {
 // draw makes a title and height lines, all of them width columns wide.
 func (c *curve) draw(width, height int) []string {
 	bars, most := c.chart(width-1, height)
-	lines := []string{faint.Render(align(fmt.Sprintf(" %s, highest %s", c.name, c.write(most)), width, true))}
+	lines := []string{faint.Render(Align(fmt.Sprintf(" %s, highest %s", c.name, c.write(most)), width, true))}
 	for _, line := range bars {
 		lines = append(lines, " "+c.style.Render(line))
 	}
@@ -187,8 +187,8 @@ func (c *curve) draw(width, height int) []string {
 func (c *curve) line(width int) string {
 	const name, scale = 10, 19
 	bars, most := c.chart(width-name-scale, 1)
-	return " " + faint.Render(align(c.name, name, true)) + c.style.Render(bars[0]) +
-		faint.Render("  "+align("highest "+c.write(most), scale-2, true))
+	return " " + faint.Render(Align(c.name, name, true)) + c.style.Render(bars[0]) +
+		faint.Render("  "+Align("highest "+c.write(most), scale-2, true))
 }
 
 // eventLines are the newest events, newest first, under their heading.

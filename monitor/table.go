@@ -25,7 +25,7 @@ func WriteTable(w io.Writer, s *Snapshot) error {
 			for _, other := range rows {
 				width = max(width, utf8.RuneCountInString(other[i]))
 			}
-			row[i] = align(cell, width, slices.Contains(left, i))
+			row[i] = Align(cell, width, slices.Contains(left, i))
 		}
 		b.WriteString(strings.TrimRight(strings.Join(row, "  "), " ") + "\n")
 	}

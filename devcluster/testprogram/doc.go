@@ -1,0 +1,3 @@
+// Package testprogram builds the binary that the tests of clusters start, once
+// for a whole test program.
+package testprogram
