@@ -71,10 +71,10 @@ func TestForwardOfAnEarlierTermIsNotTaken(t *testing.T) {
 	}
 }
 
-// What was to be forwarded to one leader is not forwarded to the next one. It is
-// proposed anew when an entry of the later term has settled that it is not in the
-// log, as another proposal: the first one's bytes stay as they are, whoever has
-// them.
+// A proposal on its way to one leader is not made to the next one before an entry
+// of the later term has settled that it is not in the log; then it is another
+// proposal: the first one's bytes stay as they are, whoever has them. What has not
+// left yet goes to the next leader at once.
 func TestProposalBelongsToItsTerm(t *testing.T) {
 	for _, sent := range []bool{false, true} {
 		m := machineOf(raft.State{HardState: raft.HardState{Term: 5}, Snapshot: raft.SnapshotMeta{Config: members(3)}})
@@ -91,20 +91,79 @@ func TestProposalBelongsToItsTerm(t *testing.T) {
 		}
 		was := bytes.Clone(first)
 		hear(m, "n3", 7, raft.Message{Type: raft.MsgHeartbeat})
-		if list := forwardsOf(rest(m).Sends); len(list) > 0 {
-			t.Fatalf("the leader of the next term is sent %+v", list)
-		}
-		noOp := raft.Entry{Index: 1, Term: 7, Type: raft.EntryNoOp}
-		hear(m, "n3", 7, raft.Message{Type: raft.MsgAppend, Entries: []raft.Entry{noOp}, Commit: 1})
 		list := forwardsOf(rest(m).Sends)
-		if len(list) != 1 || list[0].To != "n3" || list[0].Term != 7 {
-			t.Fatalf("forwarded %+v, want one proposal to n3 in term 7", list)
+		if sent {
+			if len(list) > 0 {
+				t.Fatalf("the leader of the next term is sent %+v", list)
+			}
+			noOp := raft.Entry{Index: 1, Term: 7, Type: raft.EntryNoOp}
+			hear(m, "n3", 7, raft.Message{Type: raft.MsgAppend, Entries: []raft.Entry{noOp}, Commit: 1})
+			list = forwardsOf(rest(m).Sends)
 		}
-		if o, _ := fsm.EntryOrigin(list[0].Entries[0].Data); o.Seq != 2 {
-			t.Errorf("the second attempt is %+v", o)
-		}
+		wantForward(t, list, "n3", 7, 2)
 		if !bytes.Equal(first, was) {
 			t.Error("the second attempt has changed the bytes of the first")
 		}
+	}
+}
+
+// wantForward checks that there is one proposal, to whom, and which attempt.
+func wantForward(t *testing.T, list []raft.Message, to raft.NodeID, term, seq uint64) {
+	t.Helper()
+	if len(list) != 1 || list[0].To != to || list[0].Term != term {
+		t.Fatalf("forwarded %+v, want one proposal to %s in term %d", list, to, term)
+	}
+	if o, _ := fsm.EntryOrigin(list[0].Entries[0].Data); o.Seq != seq {
+		t.Errorf("attempt %d of the proposal, want %d", o.Seq, seq)
+	}
+}
+
+// What never left would wait for its timeout if nobody made it again: as long as
+// the leader stays, no later term settles it.
+func TestProposalThatWasNotSentIsMadeAgain(t *testing.T) {
+	for name, lose := range map[string]func(m *Machine){
+		"the link does not take it": func(m *Machine) {
+			list := forwardsOf(rest(m).Sends)
+			wantForward(t, list, "n2", 6, 1)
+			m.Unsent(list[0])
+			if list := forwardsOf(rest(m).Sends); len(list) > 0 {
+				t.Fatalf("forwarded %+v before a tick has passed", list)
+			}
+			m.Tick()
+		},
+		"the leader is out of sight": func(m *Machine) {
+			m.Core.PeerDown("n2")
+			if list := forwardsOf(rest(m).Sends); len(list) > 0 {
+				t.Fatalf("forwarded %+v to a leader that is out of sight", list)
+			}
+			hear(m, "n2", 6, raft.Message{Type: raft.MsgHeartbeat})
+		},
+		"the next leader is proposed something else": func(m *Machine) {
+			hear(m, "n3", 7, raft.Message{Type: raft.MsgHeartbeat})
+			m.Submit(batchOf("INCR other"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := machineOf(raft.State{HardState: raft.HardState{Term: 5}, Snapshot: raft.SnapshotMeta{Config: members(3)}})
+			hear(m, "n2", 6, raft.Message{Type: raft.MsgHeartbeat})
+			rest(m)
+			m.Submit(batchOf("INCR k"))
+			lose(m)
+			var seqs []uint64
+			for _, msg := range forwardsOf(rest(m).Sends) {
+				for _, e := range msg.Entries {
+					o, _ := fsm.EntryOrigin(e.Data)
+					seqs = append(seqs, o.Seq)
+				}
+			}
+			for _, seq := range seqs {
+				if m.pending[seq] == nil {
+					t.Errorf("attempt %d is forwarded, and nobody waits for it", seq)
+				}
+			}
+			if open := len(m.pending); len(seqs) == 0 || open != len(seqs) {
+				t.Errorf("%d proposals forwarded, %d open: the others wait for their timeout", len(seqs), open)
+			}
+		})
 	}
 }

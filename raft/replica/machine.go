@@ -13,7 +13,7 @@ import (
 // Effects is what one turn of the machine asks its runtime to do.
 type Effects struct {
 	Writes     []raft.Write
-	Sends      []raft.Message
+	Sends      []raft.Message // the machine's, valid until the next Flush
 	Apply      []ApplyItem
 	SnapshotTo []SnapshotSend
 	Compact    uint64 // the log may drop entries up to here
@@ -84,6 +84,7 @@ type Machine struct {
 	diskFull   bool // clients' writes are refused
 	diskClosed bool // commands from the leader are refused too; elections still work, so reads do
 	fx         Effects
+	sent       []raft.Message // what the last Flush gave out; its memory is used again
 }
 
 // forwards are this turn's proposals for the leader of term.
@@ -190,8 +191,7 @@ func (m *Machine) propose(b *Batch) {
 		}
 	} else {
 		if m.forwards.leader != leader || m.forwards.term != term {
-			// What was pinned to an earlier leader is never sent; the entries of
-			// the new term settle it.
+			m.recallForwards()
 			m.forwards = forwards{leader: leader, term: term}
 		}
 		m.forwards.entries = append(m.forwards.entries, raft.Entry{Data: b.entry})
@@ -260,6 +260,18 @@ func (m *Machine) forwardRefused(msg raft.Message) {
 		return
 	}
 	m.refused = append(m.refused, b)
+}
+
+// Unsent is told that a message was not sent: its link is down, or the queue
+// full. Raft repeats what it needs, but nobody repeats a proposal.
+func (m *Machine) Unsent(msg raft.Message) {
+	if msg.Type != raft.MsgForward {
+		return
+	}
+	for _, e := range msg.Entries {
+		o, _ := fsm.EntryOrigin(e.Data)
+		m.forwardRefused(raft.Message{ID: o.Seq, Index: refusedForNow})
+	}
 }
 
 func isCommand(e raft.Entry) bool { return e.Type == raft.EntryCommand }
@@ -344,7 +356,9 @@ func (m *Machine) Flush() Effects {
 		m.tickMembership() // the node ends now
 	}
 	fx := m.fx
-	m.fx = Effects{}
+	clear(m.sent)
+	m.fx = Effects{Sends: m.sent[:0]}
+	m.sent = fx.Sends
 	return fx
 }
 
@@ -369,11 +383,11 @@ func (m *Machine) retry() {
 }
 
 func (m *Machine) sendForwards() {
+	if leader, term := m.Core.Leader(); leader != m.forwards.leader || term != m.forwards.term {
+		m.recallForwards()
+	}
 	f := m.forwards
 	m.forwards = forwards{}
-	if leader, term := m.Core.Leader(); len(f.entries) == 0 || leader != f.leader || term != f.term {
-		return
-	}
 	for rest := f.entries; len(rest) > 0; {
 		n, size := 1, len(rest[0].Data)
 		for n < len(rest) && size+len(rest[n].Data) <= maxForwardBytes {
@@ -386,6 +400,20 @@ func (m *Machine) sendForwards() {
 		})
 		rest = rest[n:]
 	}
+}
+
+// recallForwards takes back what was meant for a leader and has not been sent.
+// It cannot wait for the entries of a later term to settle it: the leader that we
+// lost sight of may still be there, and there will be none.
+func (m *Machine) recallForwards() {
+	for _, e := range m.forwards.entries {
+		o, _ := fsm.EntryOrigin(e.Data)
+		if b := m.pending[o.Seq]; b != nil {
+			delete(m.pending, o.Seq)
+			m.waiting = append(m.waiting, b)
+		}
+	}
+	m.forwards = forwards{}
 }
 
 // handOver gives committed entries to the applier, each with the batch it came

@@ -284,7 +284,9 @@ func (n *Node) handle(events []event) {
 func (n *Node) perform(fx Effects) {
 	for i := range fx.Sends {
 		n.sending(&fx.Sends[i])
-		n.transport.Send(fx.Sends[i])
+		if !n.transport.Send(fx.Sends[i]) {
+			n.machine.Unsent(fx.Sends[i])
+		}
 	}
 	for i := range fx.Writes {
 		n.writes.push(logItem{write: fx.Writes[i]})

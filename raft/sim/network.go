@@ -63,8 +63,9 @@ func (l *link) lost(k *Knobs) bool {
 	return l.cuts > 0 || l.rng.Int64N(1000) < k.LossPermille+l.lossPermille
 }
 
-// send puts a message on its way.
-func (net *network) send(from *node, msg raft.Message) {
+// send puts a message on its way. It returns false when the sender notices that
+// it did not: the link was down, or the queue full.
+func (net *network) send(from *node, msg raft.Message) bool {
 	w, k := net.w, &net.w.plan.Knobs
 	to := w.node(msg.To)
 	msg.From, msg.Incarnation = from.id, from.identity.Incarnation
@@ -72,7 +73,7 @@ func (net *network) send(from *node, msg raft.Message) {
 	w.markIf(msg.Type == raft.MsgRemoved, MarkRemovedTold)
 	l := net.link(from, to)
 	if l.lost(k) {
-		return
+		return l.rng.IntN(2) == 0
 	}
 	lane := 0
 	if len(msg.Entries) > 0 {
@@ -99,6 +100,7 @@ func (net *network) send(from *node, msg raft.Message) {
 			net.deliver(to, l, l.sent[l.rng.IntN(len(l.sent))], at+exponential(l.rng, 1_000_000))
 		}
 	}
+	return true
 }
 
 func (net *network) deliver(to *node, l *link, msg raft.Message, atUs int64) {

@@ -34,7 +34,7 @@ type node struct {
 	joins   bool // it is no member from the beginning, and nobody has started it yet
 	removed bool // it was told that it has left the cluster
 	// What waits for the end of a pause, or of a stall of the disk.
-	frozen, stalled []func()
+	frozen, stalled []event
 	life            uint64
 	*process
 }
@@ -90,17 +90,19 @@ func (n *node) nowMs() int64 { return epochMs + n.w.nowUs/1000 + n.faults.clockM
 // after is World.after for this life of the process: a crash cancels it, a
 // pause puts it off.
 func (n *node) after(us int64, run func()) {
-	life := n.life
-	n.w.after(us, func() { n.inLife(life, run) })
+	n.w.push(us, event{run: run, node: n, life: n.life})
 }
 
-func (n *node) inLife(life uint64, run func()) {
+// inLife runs what belongs to a life of the process, now or after a pause.
+func (n *node) inLife(life uint64, run func()) { n.happen(event{run: run, node: n, life: life}) }
+
+func (n *node) happen(e event) {
 	switch {
-	case n.life != life || !n.up():
+	case n.life != e.life || !n.up():
 	case n.paused():
-		n.frozen = append(n.frozen, func() { n.inLife(life, run) })
+		n.frozen = append(n.frozen, e)
 	default:
-		run()
+		e.run()
 	}
 }
 
@@ -109,15 +111,15 @@ func (n *node) thaw() {
 	if !n.paused() {
 		frozen := n.frozen
 		n.frozen = nil
-		for _, run := range frozen {
-			n.w.after(0, run)
+		for _, e := range frozen {
+			n.w.push(0, e)
 		}
 	}
 	if n.faults.stalls == 0 {
 		stalled := n.stalled
 		n.stalled = nil
-		for _, run := range stalled {
-			n.after(0, run)
+		for _, e := range stalled {
+			n.w.push(0, e)
 		}
 	}
 }
@@ -335,7 +337,9 @@ func (n *node) turn() {
 	fx := m.Flush()
 	n.w.oracle.turned(n, &fx)
 	for i := range fx.Sends {
-		n.w.net.send(n, fx.Sends[i])
+		if !n.w.net.send(n, fx.Sends[i]) {
+			m.Unsent(fx.Sends[i])
+		}
 	}
 	for i := range fx.Writes {
 		n.writes = append(n.writes, logItem{write: fx.Writes[i]})
@@ -428,8 +432,7 @@ func (n *node) afterDisk(us int64, run func()) {
 	n.after(us, func() {
 		if n.faults.stalls > 0 {
 			n.w.mark(MarkDiskStall)
-			life := n.life
-			n.stalled = append(n.stalled, func() { n.inLife(life, run) })
+			n.stalled = append(n.stalled, event{run: run, node: n, life: n.life})
 			return
 		}
 		run()

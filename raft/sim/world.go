@@ -87,12 +87,17 @@ type event struct {
 	atUs    int64
 	ordinal uint64 // events of one moment happen in the order of their making
 	run     func()
+	node    *node  // whose event it is, nil: the world's
+	life    uint64 // the node's life that it belongs to
 }
 
 // after has run called in so many microseconds.
-func (w *World) after(us int64, run func()) {
+func (w *World) after(us int64, run func()) { w.push(us, event{run: run}) }
+
+func (w *World) push(us int64, e event) {
 	w.ordinal++
-	w.events.push(event{w.nowUs + max(us, 0), w.ordinal, run})
+	e.atUs, e.ordinal = w.nowUs+max(us, 0), w.ordinal
+	w.events.push(e)
 }
 
 // step lets the next event happen; false when there is none up to limitUs.
@@ -105,7 +110,11 @@ func (w *World) step(limitUs int64) bool {
 	w.nowUs = e.atUs
 	w.Stats.Events++
 	w.trace.mix(uint64(e.atUs), e.ordinal)
-	e.run()
+	if e.node != nil {
+		e.node.happen(e)
+	} else {
+		e.run()
+	}
 	return w.failure == nil
 }
 

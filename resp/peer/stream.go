@@ -51,21 +51,22 @@ func newStream(p *peer, l lane) *stream {
 	return &stream{peer: p, lane: l, wake: make(chan struct{}, 1)}
 }
 
-func (s *stream) push(m raft.Message) {
+// push returns whether the message is in the queue.
+func (s *stream) push(m raft.Message) bool {
 	c := &s.peer.t.config
 	size := messageSize(&m)
 	if size > c.MaxMessageBytes || len(m.Entries) > maxEntries {
 		// The receiver would close the link over it, again and again.
 		s.peer.traffic.drops.Add(1)
 		c.Log.Error("message too large to send", "peer", s.peer.id, "bytes", size, "entries", len(m.Entries))
-		return
+		return false
 	}
 	s.mu.Lock()
 	full := s.held >= c.QueueMessages || s.held > 0 && s.bytes+size > c.QueueBytes
 	if s.conn == nil || full {
 		s.mu.Unlock()
 		s.peer.traffic.drops.Add(1)
-		return
+		return false
 	}
 	s.queue = append(s.queue, queued{m, size})
 	s.held++
@@ -75,6 +76,7 @@ func (s *stream) push(m raft.Message) {
 	case s.wake <- struct{}{}:
 	default:
 	}
+	return true
 }
 
 // take hands everything queued to the writer.

@@ -236,17 +236,16 @@ func (t *Transport) trafficLocked(id raft.NodeID) *traffic {
 
 // Send queues m for m.To and takes over all that it points to. It never blocks:
 // what finds its queue full, its link down or its receiver unknown is dropped
-// and counted; Raft repeats what matters. Order is kept within a lane only.
-func (t *Transport) Send(m raft.Message) {
+// and counted, and Send returns false: nobody will get it. What is queued may be
+// lost all the same. Order is kept within a lane only.
+func (t *Transport) Send(m raft.Message) bool {
 	if m.Type == raft.MsgSnapshot {
 		panic(fmt.Sprintf("peer: a snapshot is sent with SendSnapshot: %+v", m))
 	}
 	t.mu.Lock()
 	p := t.peers[m.To]
 	t.mu.Unlock()
-	if p != nil {
-		p.streams[laneOf(&m)].push(m)
-	}
+	return p != nil && p.streams[laneOf(&m)].push(m)
 }
 
 // laneOf keeps everything that can be large off the control lane. An append
