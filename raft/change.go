@@ -88,7 +88,7 @@ func (c *Core) ChangeComplete(index uint64) bool {
 func (c *Core) upHolds(config *Configuration) bool {
 	return config.HasQuorum(func(m Member) bool {
 		p := c.lead.progress[m.ID]
-		return m.ID == c.cfg.ID || p != nil && p.keepsUp(c.log.last()) && p.active(c.ticks, c.cfg.ElectionTicks)
+		return m.ID == c.cfg.ID || p != nil && p.keepsUp(c.log.last()) && p.up(c.ticks, c.cfg.ElectionTicks)
 	})
 }
 

@@ -104,8 +104,10 @@ func (c *Configuration) check() error {
 }
 
 func (c *Configuration) member(id NodeID) (Member, bool) {
-	if i, ok := c.find(id); ok {
-		return c.Members[i], true
+	for i := range c.Members { // asked several times a turn: faster than a search of a few
+		if c.Members[i].ID == id {
+			return c.Members[i], true
+		}
 	}
 	return Member{}, false
 }

@@ -198,8 +198,11 @@ func (c *Core) Compact(snap SnapshotMeta, upTo uint64) uint64 {
 // PeerDown reports a broken link. It is a hint that saves waiting for timeouts.
 func (c *Core) PeerDown(id NodeID) {
 	if c.role == Leader {
-		if p := c.lead.progress[id]; p != nil && p.state == StateReplicate {
-			p.probe(p.match + 1)
+		if p := c.lead.progress[id]; p != nil {
+			p.down = true
+			if p.state == StateReplicate {
+				p.probe(p.match + 1)
+			}
 		}
 		return
 	}

@@ -238,6 +238,7 @@ func (f *fingerprint) progress(c *Core, p *progress) {
 	}
 	f.number(min(c.ticks-p.beatTick, uint64(c.cfg.HeartbeatTicks)))
 	f.flag(p.verify)
+	f.flag(p.down)
 	f.number(p.goal)
 	if p.goal > 0 {
 		f.number(min(c.ticks-p.goalTick, uint64(c.cfg.ElectionTicks)))

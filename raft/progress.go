@@ -38,6 +38,7 @@ type progress struct {
 	roundSent uint64
 
 	heardTick uint64
+	down      bool // its link broke, and nothing has come since
 
 	// A Joining member's round of catching up: the entries up to goal are to be
 	// there within an election timeout of goalTick.
@@ -136,13 +137,18 @@ func (p *progress) heartbeat(now uint64, everyTicks int) {
 }
 
 func (p *progress) heard(now uint64, round uint64) {
-	p.heardTick = now
+	p.heardTick, p.down = now, false
 	p.round = max(p.round, round)
 }
 
 func (p *progress) active(now uint64, withinTicks int) bool {
 	return now-p.heardTick < uint64(withinTicks)
 }
+
+// up says that the member is there, as far as one can know. A broken link speaks
+// against it at once, but not for the quorum of the leader: that only time takes
+// away.
+func (p *progress) up(now uint64, withinTicks int) bool { return !p.down && p.active(now, withinTicks) }
 
 // keepsUp says that the member gets entries as they come. One that has all there
 // are may still be probed, after its link was down, and is when there are more.

@@ -382,9 +382,11 @@ func TestNoChangeThatLeavesNoLiveMajority(t *testing.T) {
 	s.wantRoles("1:voter/outgoing 2:leaving/outgoing 3:voter/outgoing")
 
 	s = leads(t, 3)
-	s.PeerDown("2") // and is back: it is not sent anything until there is something
+	s.PeerDown("2")
 	s.PeerDown("3")
-	s.change(remove("3"), nil)
+	s.change(remove("3"), ErrNoQuorum) // 2 may have died with 3
+	s.hear("2", Message{Type: MsgHeartbeatReply})
+	s.change(remove("3"), nil) // 2 is back; it is not sent anything until there is something
 }
 
 // A dead voter is replaced in one step: its successor gets the vote when it

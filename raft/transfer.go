@@ -31,7 +31,7 @@ func (c *Core) bestTarget(atLeast uint64) NodeID {
 	var best NodeID
 	for _, m := range c.config().Members {
 		p := c.lead.progress[m.ID]
-		if p == nil || m.Role != Voter || p.match < atLeast || !p.active(c.ticks, c.cfg.ElectionTicks) {
+		if p == nil || m.Role != Voter || p.match < atLeast || !p.up(c.ticks, c.cfg.ElectionTicks) {
 			continue
 		}
 		if best == "" || p.match > c.lead.progress[best].match {
