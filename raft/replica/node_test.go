@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -187,6 +188,35 @@ func TestAnyNodeTakesAnyCommand(t *testing.T) {
 				g.want(j, fmt.Sprintf("$%d\r\n%d\r\n", len(fmt.Sprint(n)), n), "GET a")
 			}
 		}
+	}
+}
+
+// A write for which there is no link to the leader just then is made when there
+// is one, instead of being told to be of unknown outcome one day.
+func TestProposalWaitsForTheLink(t *testing.T) {
+	g := newGroup(t, 3, nil)
+	g.want(0, "+OK\r\n", "SET a 1")
+	leader := g.leader()
+	follower := (leader + 1) % 3
+	link := g.nodes[follower].transport
+	astray := slices.Clone(g.config.Members)
+	astray[leader].PeerAddr = "127.0.0.1:1"
+
+	link.SetMembers(astray)
+	drops := func() (n uint64) {
+		for _, p := range link.Peers() {
+			n += p.Drops
+		}
+		return n
+	}
+	before := drops()
+	reply := make(chan string)
+	go func() { reply <- g.do(follower, "INCR a") }()
+	for drops() < before+20 { // of them more than half are tries to forward it
+	}
+	link.SetMembers(g.config.Members)
+	if got := <-reply; got != ":2\r\n" {
+		t.Errorf("the write is answered %q", got)
 	}
 }
 

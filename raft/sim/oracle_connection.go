@@ -185,7 +185,7 @@ func (s *connection) alone(name string, op *operation) {
 // took takes the next execution, which has to be that of op.
 func (c *client) took(op *operation, fits func(*execution) bool) *execution {
 	if len(c.ran) == 0 || !fits(&c.ran[0]) || !c.ran[0].gives(op.reply) {
-		c.w.fail("replies in order", "client %d gets %.100q to %.100q in database %d; executed was %.200q", c.index, op.reply,
+		c.w.fail("session", "client %d gets %.100q to %.100q in database %d; executed was %.200q", c.index, op.reply,
 			bytes.Join(op.args, []byte(" ")), c.conn.db, fmt.Sprint(c.ran))
 		return nil
 	}

@@ -103,16 +103,16 @@ func TestTheQueueIsBoundedInBytes(t *testing.T) {
 	p := &peer{t: &Transport{config: c}, traffic: &traffic{}}
 	s := newStream(p, laneLog)
 	m := raft.Message{Type: raft.MsgForward, Entries: []raft.Entry{{Data: make([]byte, 600)}}}
-	s.push(m) // no connection
-	if _, n, _ := s.status(); n != 0 || p.traffic.drops.Load() != 1 {
+	if _, n, _ := s.status(); s.push(m) || n != 0 || p.traffic.drops.Load() != 1 {
 		t.Errorf("a stream without a connection queued %d", n)
 	}
 	conn, other := net.Pipe()
 	defer conn.Close()
 	defer other.Close()
 	s.open(conn)
-	s.push(m)
-	s.push(m) // over 1000
+	if !s.push(m) || s.push(m) {
+		t.Error("the second message is over 1000 bytes, the first is not")
+	}
 	if _, n, bytes := s.status(); n != 1 || bytes != messageSize(&m) || p.traffic.drops.Load() != 2 {
 		t.Errorf("%d messages of %d bytes queued, %d dropped", n, bytes, p.traffic.drops.Load())
 	}
@@ -129,10 +129,18 @@ func TestWhatTheReceiverWouldNotTakeIsNotSent(t *testing.T) {
 	n1 := start(t, "n1", "", func(c *Config) { c.MaxMessageBytes = 10 << 10 })
 	n2 := start(t, "n2", "", nil)
 	n1.dials(t, n2)
-	n1.Send(appendOf(n2, 1, make([]byte, 11<<10)))
-	n1.Send(raft.Message{Type: raft.MsgAppend, To: "n2", Entries: make([]raft.Entry, maxEntries+1)})
-	n1.Send(raft.Message{Type: raft.MsgHeartbeat, To: "nobody"})
-	n1.Send(appendOf(n2, 2, nil))
+	for _, m := range []raft.Message{
+		appendOf(n2, 1, make([]byte, 11<<10)),
+		{Type: raft.MsgAppend, To: "n2", Entries: make([]raft.Entry, maxEntries+1)},
+		{Type: raft.MsgHeartbeat, To: "nobody"},
+	} {
+		if n1.Send(m) {
+			t.Errorf("%d entries to %s are queued", len(m.Entries), m.To)
+		}
+	}
+	if !n1.Send(appendOf(n2, 2, nil)) {
+		t.Error("a good message is refused")
+	}
 	if m := receive(t, n2.messages); m.Entries[0].Index != 2 {
 		t.Errorf("got %+v", m)
 	}
