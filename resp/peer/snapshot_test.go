@@ -192,7 +192,7 @@ func TestSnapshotResumesWhereItBroke(t *testing.T) {
 		return true
 	}
 	n1.SetMembers(p.member("n2"))
-	f, payload := makeSnapshot(t, 12<<20)
+	f, payload := makeSnapshot(t, 20<<20) // more than the second break and what is sent unconfirmed
 	done := make(chan bool, 1)
 	n1.SendSnapshot(snapshotMessage("n2", f), f, func(ok bool) { done <- ok })
 	if !receive(t, done) {
