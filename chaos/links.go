@@ -72,7 +72,9 @@ func (x *injector) setLinks() {
 				s = worse(s, e.on(from, to))
 			}
 			if link := x.cluster.Link(from.ID, to.ID); link.State() != s {
-				link.Set(s)
+				if err := link.Set(s); err != nil {
+					x.failures = append(x.failures, err)
+				}
 			}
 		}
 	}

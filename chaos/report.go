@@ -11,11 +11,13 @@ import (
 
 // Report is what a run has come to.
 type Report struct {
-	Seed    uint64  `json:"seed"`
-	Nodes   int     `json:"nodes"`
-	Canary  string  `json:"canary,omitempty"`
-	Rounds  int     `json:"rounds"` // that were judged
-	Seconds float64 `json:"seconds"`
+	Seed   uint64 `json:"seed"`
+	Nodes  int    `json:"nodes"`
+	Canary string `json:"canary,omitempty"`
+	// Namespaces: the nodes had network namespaces instead of proxies between them.
+	Namespaces bool    `json:"namespaces,omitempty"`
+	Rounds     int     `json:"rounds"` // that were judged
+	Seconds    float64 `json:"seconds"`
 
 	Faults     map[Kind]int   `json:"faults"`
 	Operations Operations     `json:"operations"`
@@ -155,6 +157,9 @@ func (r *Report) Write(w io.Writer) {
 	}
 	fmt.Fprintf(w, "\n%s\n", strings.ToUpper(string(r.Verdict)))
 	row("run", "seed %d, %d nodes, %d rounds, %.0f s", r.Seed, r.Nodes, r.Rounds, r.Seconds)
+	if r.Namespaces {
+		row("network", "a namespace for each node")
+	}
 	if r.Canary != "" {
 		row("canary", "%s", r.Canary)
 	}

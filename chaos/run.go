@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,7 +20,10 @@ type Config struct {
 	Kinds   []Kind        // nil = all; a canary has its own
 	Length  time.Duration // of a round, until everything is healed
 	Canary  string        // "", CanaryNoFsync or CanaryStaleReads
-	Dir     string        // data, logs and histories; "" = a temporary directory
+	// Namespaces puts nodes into network namespaces, where packets are lost, instead
+	// of behind proxies. There are no slow links then.
+	Namespaces bool
+	Dir        string // data, logs and histories; "" = a temporary directory
 	// Progress hears of every round when it begins and when it is judged; may be nil.
 	Progress func(Progress)
 }
@@ -57,7 +61,7 @@ func (c *Config) Plan() []Round {
 	case c.Canary == CanaryStaleReads:
 		kinds = []Kind{Partition, CutOffLeader, MuteLeader}
 	case kinds == nil:
-		kinds = Kinds()
+		kinds = slices.DeleteFunc(Kinds(), func(k Kind) bool { return k == Slow && c.Namespaces })
 	}
 	return NewPlan(c.Seed, c.Rounds, c.Nodes, kinds, c.Length)
 }
@@ -87,7 +91,8 @@ type run struct {
 // error says that it could not be run; what it found is in the report.
 func Run(ctx context.Context, config Config) (report *Report, err error) {
 	c, err := devcluster.New(devcluster.Config{
-		Program: config.Program, Command: []string{"chaos", "node"}, Nodes: config.Nodes, Dir: config.Dir, Args: config.args(), Links: true,
+		Program: config.Program, Command: []string{"chaos", "node"}, Nodes: config.Nodes, Dir: config.Dir, Args: config.args(),
+		Links: !config.Namespaces, Namespaces: config.Namespaces,
 	})
 	if err != nil {
 		return nil, err
@@ -100,7 +105,7 @@ func Run(ctx context.Context, config Config) (report *Report, err error) {
 		return nil, fmt.Errorf("start: %w", err)
 	}
 	r := &run{config: config, cluster: c, load: newLoad(c, config.Seed), report: &Report{
-		Seed: config.Seed, Nodes: config.Nodes, Canary: config.Canary, Verdict: Innocent,
+		Seed: config.Seed, Nodes: config.Nodes, Namespaces: config.Namespaces, Canary: config.Canary, Verdict: Innocent,
 		Violations: []Violation{}, Undecided: []string{},
 	}}
 	r.inject = newInjector(c, r.load.recorder.Now)

@@ -31,9 +31,18 @@ func chaos(t *testing.T, config Config) *Report {
 
 // Three rounds of whatever the seed brings. `make chaos` has more.
 func TestChaos(t *testing.T) {
+	t.Run("behind proxies", func(t *testing.T) { someRounds(t, Config{}) })
+	t.Run("in namespaces", func(t *testing.T) {
+		testprogram.NeedNamespaces(t)
+		someRounds(t, Config{Namespaces: true})
+	})
+}
+
+func someRounds(t *testing.T, config Config) {
 	seed := rand.Uint64() >> 32
 	t.Logf("seed %d", seed)
-	r := chaos(t, Config{Seed: seed, Rounds: 3, Nodes: 5})
+	config.Seed, config.Rounds, config.Nodes = seed, 3, 5
+	r := chaos(t, config)
 	if !r.AsExpected() || r.Rounds != 3 {
 		t.Errorf("seed %d: %s in round %d: %+v", seed, r.Verdict, r.Rounds, r.Violations)
 	}

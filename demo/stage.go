@@ -291,7 +291,7 @@ var errGaveUp = fmt.Errorf("gave up after %s", actTimeout)
 
 // separate cuts nodes off from all others, both ways: nothing arrives, nothing breaks.
 func (s *Stage) separate(side []*devcluster.Node) {
-	s.Cluster.Separate(side, s.others(side...), devcluster.LinkState{Stalled: true})
+	_ = s.Cluster.Separate(side, s.others(side...), devcluster.LinkState{Stalled: true}) // proxies always obey
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, n := range side {
@@ -301,7 +301,7 @@ func (s *Stage) separate(side []*devcluster.Node) {
 
 // heal makes all links good; false when they were.
 func (s *Stage) heal() bool {
-	s.Cluster.Heal()
+	_ = s.Cluster.Heal() // proxies always obey
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	healed := len(s.cutOff) > 0

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +22,9 @@ type Config struct {
 	Dir     string   // data and logs; "" is a temporary directory
 	Args    []string // further flags of every node
 	Links   bool     // proxies between the nodes
+	// Namespaces gives every node a network namespace of its own, and links between
+	// them that need no proxies. It takes Linux and root.
+	Namespaces bool
 }
 
 // Cluster is a set of processes that form one cluster.
@@ -34,7 +38,8 @@ type Cluster struct {
 	founders string // the --cluster list
 	keep     bool
 
-	claims []net.Listener // on ports that nobody dials, to keep others from their neighbours
+	networks *namespaces    // nil without Config.Namespaces
+	claims   []net.Listener // on ports that nobody dials, to keep others from their neighbours
 
 	mu    sync.Mutex // guards Nodes and links while Follow and the proxies look at them
 	links map[[2]string]*Link
@@ -59,13 +64,12 @@ func New(config Config) (c *Cluster, err error) {
 	switch n := nodesIn(c.Dir); {
 	case n > 0 && n != config.Nodes:
 		return nil, fmt.Errorf("%s holds a cluster of %d nodes, not of %d", c.Dir, n, config.Nodes)
-	case n > 0 && config.Port == 0:
+	case n > 0 && (config.Port == 0 || config.Namespaces):
 		return nil, fmt.Errorf("%s holds a cluster that knows its own addresses: it cannot be started on other ones", c.Dir)
 	}
 	c.started = newStarter()
 	if err := c.layOut(); err != nil {
-		c.Close()
-		return nil, err
+		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
 }
@@ -84,6 +88,9 @@ func nodeID(i int) string { return fmt.Sprintf("n%d", i+1) }
 
 // claimPorts chooses ports that stay this cluster's until Close.
 func (c *Cluster) claimPorts(first, count int) ([]nodePorts, error) {
+	if c.networks != nil {
+		return slices.Repeat([]nodePorts{namespacePorts}, count), nil
+	}
 	ports, claim, err := choosePorts(first, count)
 	if claim != nil {
 		c.claims = append(c.claims, claim)
@@ -93,6 +100,12 @@ func (c *Cluster) claimPorts(first, count int) ([]nodePorts, error) {
 
 // layOut gives every node its addresses, and opens the proxies.
 func (c *Cluster) layOut() error {
+	if c.config.Namespaces {
+		var err error
+		if c.networks, err = newNamespaces(); err != nil {
+			return err
+		}
+	}
 	ports, err := c.claimPorts(c.config.Port, c.config.Nodes)
 	if err != nil {
 		return err
@@ -153,8 +166,8 @@ func (c *Cluster) Stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Close kills what runs, closes the proxies and removes a temporary directory. A
-// second call does nothing.
+// Close kills what runs, takes proxies and namespaces away and removes a temporary
+// directory. A second call does nothing.
 func (c *Cluster) Close() error {
 	for _, n := range c.Nodes {
 		n.Kill()
@@ -168,10 +181,15 @@ func (c *Cluster) Close() error {
 	for _, l := range c.claims {
 		l.Close()
 	}
-	if c.keep {
-		return nil
+	var errs []error
+	if c.networks != nil {
+		errs = append(errs, c.networks.close())
+		c.networks = nil
 	}
-	return os.RemoveAll(c.Dir)
+	if !c.keep {
+		errs = append(errs, os.RemoveAll(c.Dir))
+	}
+	return errors.Join(errs...)
 }
 
 // KeepDir makes Close leave a temporary directory where it is.
@@ -214,7 +232,7 @@ func (c *Cluster) AwaitLeader(ctx context.Context) (*Node, error) {
 }
 
 // Link returns the link from one node to another. It panics when there is none,
-// as without Config.Links.
+// as without Config.Links and Config.Namespaces.
 func (c *Cluster) Link(from, to string) *Link {
 	l := c.link(from, to)
 	if l == nil {
@@ -230,22 +248,25 @@ func (c *Cluster) link(from, to string) *Link {
 }
 
 // Heal makes all links good again.
-func (c *Cluster) Heal() {
+func (c *Cluster) Heal() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	var errs []error
 	for _, l := range c.links {
-		l.Set(LinkState{})
+		errs = append(errs, l.Set(LinkState{}))
 	}
+	return errors.Join(errs...)
 }
 
 // Separate puts every link between the two sides, both ways, into the state.
-func (c *Cluster) Separate(left, right []*Node, state LinkState) {
+func (c *Cluster) Separate(left, right []*Node, state LinkState) error {
+	var errs []error
 	for _, a := range left {
 		for _, b := range right {
-			c.Link(a.ID, b.ID).Set(state)
-			c.Link(b.ID, a.ID).Set(state)
+			errs = append(errs, c.Link(a.ID, b.ID).Set(state), c.Link(b.ID, a.ID).Set(state))
 		}
 	}
+	return errors.Join(errs...)
 }
 
 // await polls until done, an error or the end of ctx.

@@ -28,6 +28,9 @@ func patience(t *testing.T) context.Context {
 func start(t *testing.T, config Config) *Cluster {
 	t.Helper()
 	config.Program = program
+	if config.Namespaces {
+		testprogram.NeedNamespaces(t)
+	}
 	c, err := New(config)
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +70,12 @@ func others(c *Cluster, n *Node) (rest []*Node) {
 // Whatever keeps a leader from the others, they elect another, and after it is
 // over all hold the same state.
 func TestLeaderIsReplaced(t *testing.T) {
-	c := start(t, Config{Nodes: 3, Links: true})
+	t.Run("behind proxies", func(t *testing.T) { replaceLeaders(t, Config{Nodes: 3, Links: true}) })
+	t.Run("in namespaces", func(t *testing.T) { replaceLeaders(t, Config{Nodes: 3, Namespaces: true}) })
+}
+
+func replaceLeaders(t *testing.T, config Config) {
+	c := start(t, config)
 	for _, trouble := range []struct {
 		name        string
 		begin, over func(n *Node) error
@@ -75,15 +83,14 @@ func TestLeaderIsReplaced(t *testing.T) {
 		{"killed", func(n *Node) error { n.Kill(); return nil }, (*Node).Start},
 		{"paused", (*Node).Pause, (*Node).Continue},
 		{"cut off", func(n *Node) error {
-			c.Separate([]*Node{n}, others(c, n), LinkState{Cut: true})
-			return nil
-		}, func(*Node) error { c.Heal(); return nil }},
-		{"unheard", func(n *Node) error {
+			return c.Separate([]*Node{n}, others(c, n), LinkState{Cut: true})
+		}, func(*Node) error { return c.Heal() }},
+		{"unheard", func(n *Node) (err error) {
 			for _, o := range others(c, n) {
-				c.Link(n.ID, o.ID).Set(LinkState{Stalled: true})
+				err = errors.Join(err, c.Link(n.ID, o.ID).Set(LinkState{Stalled: true}))
 			}
-			return nil
-		}, func(*Node) error { c.Heal(); return nil }},
+			return err
+		}, func(*Node) error { return c.Heal() }},
 	} {
 		t.Run(trouble.name, func(t *testing.T) {
 			leader, err := c.AwaitLeader(patience(t))

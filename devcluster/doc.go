@@ -62,4 +62,20 @@
 //
 // Lost or late bytes are what TCP makes of a bad network; a proxy cannot reorder
 // or duplicate what it carries. The simulator, raft/sim, does.
+//
+// # Namespaces
+//
+// With Namespaces, nodes have a network namespace and an address each, on a bridge
+// to which this process is connected, and dial each other directly. Links are
+// packet filters at the receiver, so it is the kernels' own TCP that meets them:
+//
+//	Stalled  packets from a to b vanish. What b sends arrives at a, but b never
+//	         learns that: both retransmit until they give up.
+//	Cut      b answers packets from a with a reset; then it is the same with
+//	         connections that b has dialled.
+//	Loss     this share of the packets vanishes.
+//	Delay    is refused.
+//
+// Close takes namespaces and bridge away. After a SIGKILL of the parent they stay:
+// `ip netns list` and `ip link` show them as redoubt… .
 package devcluster

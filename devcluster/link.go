@@ -1,6 +1,7 @@
 package devcluster
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"sync"
@@ -21,6 +22,8 @@ type LinkState struct {
 type Link struct {
 	From, To string
 
+	bend func(LinkState) error // of the packet filter; nil: proxies look at state
+
 	mu      sync.Mutex
 	state   LinkState
 	changed chan struct{} // closed by the next Set
@@ -31,10 +34,15 @@ func newLink(from, to string) *Link {
 	return &Link{From: from, To: to, changed: make(chan struct{}), conns: map[*conn]struct{}{}}
 }
 
-// Set puts the link into a state, at once.
-func (l *Link) Set(s LinkState) {
+// Set puts the link into a state, at once. It fails only between namespaces.
+func (l *Link) Set(s LinkState) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.bend != nil {
+		if err := l.bend(s); err != nil {
+			return fmt.Errorf("link from %s to %s: %w", l.From, l.To, err)
+		}
+	}
 	l.state = s
 	close(l.changed)
 	l.changed = make(chan struct{})
@@ -43,6 +51,7 @@ func (l *Link) Set(s LinkState) {
 			c.end(true)
 		}
 	}
+	return nil
 }
 
 // State returns the present state.

@@ -1,21 +1,32 @@
 package devcluster
 
 import (
+	"errors"
 	"maps"
+	"net"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
-// place adds a node at these ports, its proxy and its links.
+// place adds a node at these ports, with its links.
 func (c *Cluster) place(p nodePorts) (n *Node, err error) {
 	id := nodeID(c.placed)
-	n = &Node{
-		ID: id, Addr: loopback(p.client), PeerAddr: loopback(p.peer), HTTPAddr: loopback(p.http),
-		DataDir: filepath.Join(c.Dir, id), LogFile: filepath.Join(c.Dir, id+".log"),
-		cluster: c, announced: loopback(p.peer),
+	var ns namespace
+	on := loopback
+	if c.networks != nil {
+		if ns, err = c.networks.add(); err != nil {
+			return nil, err
+		}
+		on = func(port int) string { return net.JoinHostPort(ns.host, strconv.Itoa(port)) }
 	}
-	if c.config.Links {
+	n = &Node{
+		ID: id, Addr: on(p.client), PeerAddr: on(p.peer), HTTPAddr: on(p.http),
+		DataDir: filepath.Join(c.Dir, id), LogFile: filepath.Join(c.Dir, id+".log"),
+		cluster: c, announced: on(p.peer), namespace: ns,
+	}
+	if c.config.Links && c.networks == nil {
 		n.announced = loopback(p.link)
 		if n.proxy, err = listen(n, c.link); err != nil {
 			return nil, err
@@ -24,14 +35,27 @@ func (c *Cluster) place(p nodePorts) (n *Node, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, other := range c.Nodes {
-		if c.config.Links {
-			c.links[[2]string{id, other.ID}] = newLink(id, other.ID)
-			c.links[[2]string{other.ID, id}] = newLink(other.ID, id)
+		if err := errors.Join(c.join(n, other), c.join(other, n)); err != nil {
+			return nil, err
 		}
 	}
 	c.Nodes = append(c.Nodes, n)
 	c.placed++
 	return n, nil
+}
+
+// join makes the link from one node to another, if there are links.
+func (c *Cluster) join(from, to *Node) error {
+	if !c.config.Links && c.networks == nil {
+		return nil
+	}
+	l := newLink(from.ID, to.ID)
+	c.links[[2]string{from.ID, to.ID}] = l
+	if c.networks == nil {
+		return nil
+	}
+	l.bend = func(s LinkState) error { return to.namespace.bend(from.namespace, s) }
+	return to.namespace.listen(from.namespace)
 }
 
 // Add lays out one more node. When it is started it joins those that there are,

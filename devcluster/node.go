@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,6 +29,7 @@ type Node struct {
 	cluster   *Cluster
 	announced string // where the other nodes dial: PeerAddr or a proxy
 	proxy     *proxy // nil without Config.Links
+	namespace namespace
 	join      string // whom it asks to be let in; "" is a founder
 
 	mu     sync.Mutex
@@ -62,7 +64,12 @@ func (n *Node) Start() error {
 		args = append(args, "--cluster", c.founders)
 	}
 	args = append(append(args, c.config.Args...), n.Args...)
-	cmd := exec.Command(c.config.Program, args...)
+	program := c.config.Program
+	if c.networks != nil {
+		// ip becomes the program, so the process is the node's all the same.
+		program, args = "ip", slices.Concat([]string{"netns", "exec", n.namespace.name, program}, args, []string{"--protected-mode", "no"})
+	}
+	cmd := exec.Command(program, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = processAttributes()
 	if err := c.started.start(cmd); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +17,8 @@ import (
 const chaosUsage = `Break a real cluster in every way while clients use it, and check all promises.
 
 Usage: redoubt chaos [--rounds N] [--seed S] [--nodes N] [--round DURATION]
-                     [--faults LIST] [--canary NAME] [--out DIR] [--plan] [--json]
+                     [--faults LIST] [--canary NAME] [--netns] [--out DIR] [--plan]
+                     [--json]
        redoubt chaos node [--name value]…
 
 It starts nodes of this program on this machine. In each round clients write and
@@ -37,6 +39,9 @@ data. A history that could not be judged in time is reported and no success.
   --canary NAME     weaken the nodes on purpose and succeed only when they are
                     found guilty. nofsync: nothing is synced when the power of all
                     is cut. stale-reads: each node reads its own state.
+  --netns           give each node a network namespace and have packets get lost,
+                    instead of proxies between the nodes: with Linux, as root,
+                    and without slow links
   --out DIR         where data, logs and histories go (default: thrown away, unless
                     there was something to see)
   --plan            print what would go wrong, as JSON, and stop
@@ -67,6 +72,7 @@ func runChaos(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	f.DurationVar(&o.config.Length, "round", 2*time.Second, "")
 	f.StringVar(&o.faults, "faults", "", "")
 	f.StringVar(&o.config.Canary, "canary", "", "")
+	f.BoolVar(&o.config.Namespaces, "netns", false, "")
 	f.StringVar(&o.config.Dir, "out", "", "")
 	f.BoolVar(&o.plan, "plan", false, "")
 	f.BoolVar(&o.json, "json", false, "")
@@ -88,6 +94,9 @@ func runChaos(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 		err = fmt.Errorf("--canary is %s or %s", chaos.CanaryNoFsync, chaos.CanaryStaleReads)
 	case o.faults != "":
 		c.Kinds, err = chaos.ParseKinds(o.faults)
+	}
+	if err == nil && o.config.Namespaces && slices.Contains(o.config.Kinds, chaos.Slow) {
+		err = fmt.Errorf("--netns has no %s links", chaos.Slow)
 	}
 	if err != nil {
 		return usageError(stderr, err, "redoubt help chaos")

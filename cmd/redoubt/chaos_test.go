@@ -13,7 +13,7 @@ import (
 )
 
 func TestChaosUsage(t *testing.T) {
-	for _, args := range []string{"--rounds 0", "--nodes 2", "--nodes 10", "--round 1ms", "--canary bird", "--faults meteor", "--no-such", "extra"} {
+	for _, args := range []string{"--rounds 0", "--nodes 2", "--nodes 10", "--round 1ms", "--canary bird", "--faults meteor", "--netns --faults slow,lossy", "--no-such", "extra"} {
 		var stdout, stderr bytes.Buffer
 		if code := runChaos(t.Context(), strings.Fields(args), &stdout, &stderr); code != exitUsage || stderr.Len() == 0 {
 			t.Errorf("chaos %s: code %d, %q", args, code, &stderr)
