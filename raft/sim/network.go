@@ -134,14 +134,20 @@ func (e *envelope) arrive() {
 	e.net.spare = append(e.net.spare, e)
 }
 
+// refuses says that the handshake with a peer fails: it is known with another
+// incarnation.
+func (n *node) refuses(id raft.NodeID, incarnation uint64) bool {
+	m, known := n.machine.Core.Member(id)
+	return known && m.Incarnation != 0 && m.Incarnation != incarnation
+}
+
 // receive takes a message from a peer, which package peer would have decoded
 // from bytes of its own.
 func (n *node) receive(msg *raft.Message) {
 	w := n.w
 	w.trace.mix(uint64(msg.Type), uint64(n.index), msg.Term, msg.Index, msg.LogIndex, uint64(len(msg.Entries)))
 	from := w.node(msg.From)
-	if m, known := n.machine.Core.Member(msg.From); known && m.Incarnation != 0 && m.Incarnation != msg.Incarnation {
-		// The handshake refuses such a peer, which then stops for good.
+	if n.refuses(from.id, msg.Incarnation) { // and so the peer stops for good
 		w.mark(MarkRefusedIncarnation)
 		if from.identity.Incarnation == msg.Incarnation && from.up() {
 			from.lost = true
@@ -296,6 +302,10 @@ func (t *transfer) dial() {
 	t.toLife = 0
 	t.hop(t.from, t.to, func() {
 		to := t.to
+		if t.from.refuses(to.id, to.identity.Incarnation) || to.refuses(t.from.id, t.from.identity.Incarnation) {
+			t.finish(false)
+			return
+		}
 		t.toLife = to.life
 		if other := to.receipt; other != nil && other != t {
 			if other.from != t.from && t.msg.Term <= other.msg.Term {
