@@ -24,6 +24,7 @@ type injector struct {
 	counts   map[Kind]int
 	failures []error
 	lost     []loss
+	exchange exchange
 }
 
 // loss is the moment in which a leader was killed while all else was well.
@@ -110,6 +111,8 @@ func (x *injector) fault(ctx context.Context, f Fault) error {
 		return errors.Join(errs...)
 	case LowDisk, FullDisk, SlowDisk:
 		return x.troubleDisks(ctx, f)
+	case ReplaceLeader, ReplaceDead:
+		return x.exchangeNode(ctx, f)
 	}
 	x.bendLinks(ctx, f)
 	return nil
@@ -183,11 +186,11 @@ func (x *injector) kill(silence *effect, silent bool, nodes []*devcluster.Node) 
 	wg.Wait()
 }
 
-// start starts a node that does not run, and looks at how it has ended.
+// start starts a node that does not run and stays, and looks at how it has ended.
 func (x *injector) start(n *devcluster.Node) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if n.Running() {
+	if n.Running() || x.goes(n) {
 		return nil
 	}
 	if err := x.judgeExit(n); err != nil {
@@ -198,7 +201,7 @@ func (x *injector) start(n *devcluster.Node) error {
 
 // judgeExit complains about a node that has ended without a fault that explains it.
 func (x *injector) judgeExit(n *devcluster.Node) error {
-	if code := n.ExitCode(); !n.Running() && !slices.Contains(x.exits[n], code) {
+	if code := n.ExitCode(); n.Started() && !n.Running() && !slices.Contains(x.exits[n], code) {
 		return &devcluster.ExitError{Node: n.ID, Code: code, Last: "see " + n.LogFile}
 	}
 	return nil

@@ -42,6 +42,9 @@ func (r *run) heal(ctx context.Context, round int) (bool, error) {
 	healing, cancel := context.WithTimeout(ctx, healTimeout)
 	defer cancel()
 	for _, n := range r.cluster.Nodes {
+		if x.goes(n) {
+			continue
+		}
 		err := n.AwaitReady(healing)
 		if err == nil {
 			err = r.awaitWrite(healing, n)
@@ -57,7 +60,19 @@ func (r *run) heal(ctx context.Context, round int) (bool, error) {
 			return false, nil
 		}
 	}
-	return true, nil
+	if x.exchange.goes == nil {
+		return true, nil
+	}
+	err := x.completeExchange(healing)
+	switch {
+	case ctx.Err() != nil:
+		return false, nil
+	case errors.As(err, &ended):
+		r.violate(round, NodeEnded, "%v", err)
+	case err != nil:
+		r.violate(round, NotRecovered, "%v", err)
+	}
+	return err == nil, nil
 }
 
 // awaitWrite writes through the node until it is acknowledged.

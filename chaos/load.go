@@ -63,9 +63,10 @@ func (l *load) begin(round int) {
 // run lets all clients work until ctx ends.
 func (l *load) run(ctx context.Context) {
 	var wg sync.WaitGroup
-	for i := range clientsPerNode * len(l.cluster.Nodes) {
+	nodes := l.cluster.Nodes // of this round, those that come and go included
+	for i := range clientsPerNode * len(nodes) {
 		wg.Go(func() {
-			w := l.newWorker(i)
+			w := l.newWorker(i, nodes)
 			defer w.disconnect()
 			for ctx.Err() == nil {
 				wait := pause
@@ -101,10 +102,10 @@ type worker struct {
 	caller
 }
 
-func (l *load) newWorker(i int) *worker {
+func (l *load) newWorker(i int, nodes []*devcluster.Node) *worker {
 	return &worker{
 		load: l, name: fmt.Sprintf("%d.%d", l.round, i), rng: rand.New(rand.NewPCG(l.seed, uint64(l.round)<<16|uint64(i))),
-		caller: caller{nodes: l.cluster.Nodes, at: i, recorder: l.recorder},
+		caller: caller{nodes: nodes, at: i, recorder: l.recorder},
 	}
 }
 

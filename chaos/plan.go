@@ -32,12 +32,18 @@ const (
 	LowDisk      Kind = "low-disk"
 	FullDisk     Kind = "full-disk"
 	SlowDisk     Kind = "slow-disk"
+	// A node joins while one leaves: the leader, or one whose machine is gone for good.
+	ReplaceLeader Kind = "replace-leader"
+	ReplaceDead   Kind = "replace-dead"
 )
+
+// exchanges says that the kind changes the members; a round has one of these at most.
+func (k Kind) exchanges() bool { return k == ReplaceLeader || k == ReplaceDead }
 
 // Kinds lists them all.
 func Kinds() []Kind {
 	return []Kind{KillLeader, KillOne, KillSeveral, KillAll, KillAgain, PauseLeader, PauseOne, StopLeader, RestartAll,
-		Partition, CutOffLeader, MuteLeader, DeafenLeader, OneWay, Slow, Lossy, LowDisk, FullDisk, SlowDisk}
+		Partition, CutOffLeader, MuteLeader, DeafenLeader, OneWay, Slow, Lossy, LowDisk, FullDisk, SlowDisk, ReplaceLeader, ReplaceDead}
 }
 
 // ParseKinds reads a list with commas.
@@ -77,6 +83,11 @@ type Round struct {
 	Faults []Fault `json:"faults"`
 }
 
+// exchanges says that the members change in this round.
+func (r Round) exchanges() bool {
+	return slices.ContainsFunc(r.Faults, func(f Fault) bool { return f.Kind.exchanges() })
+}
+
 // String names the faults in the order of their beginning.
 func (r Round) String() string {
 	var names []string
@@ -92,20 +103,27 @@ func (r Round) String() string {
 func NewPlan(seed uint64, rounds, nodes int, kinds []Kind, length time.Duration) []Round {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	var deck []Kind
-	draw := func() Kind {
+	draw := func(fits func(Kind) bool) (Kind, bool) {
 		if len(deck) == 0 {
 			deck = slices.Clone(kinds)
 			rng.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
 		}
-		k := deck[0]
-		deck = deck[1:]
-		return k
+		at := slices.IndexFunc(deck, fits)
+		if at < 0 {
+			return "", false
+		}
+		k := deck[at]
+		deck = slices.Delete(deck, at, at+1)
+		return k, true
 	}
 	plan := make([]Round, rounds)
 	for i := range plan {
-		plan[i].Faults = []Fault{newFault(rng, draw(), nodes, length)}
+		first, _ := draw(func(Kind) bool { return true })
+		plan[i].Faults = []Fault{newFault(rng, first, nodes, length)}
 		if rng.IntN(2) == 0 {
-			plan[i].Faults = append(plan[i].Faults, newFault(rng, draw(), nodes, length))
+			if second, ok := draw(func(k Kind) bool { return !k.exchanges() || !first.exchanges() }); ok {
+				plan[i].Faults = append(plan[i].Faults, newFault(rng, second, nodes, length))
+			}
 		}
 		slices.SortStableFunc(plan[i].Faults, func(a, b Fault) int { return int(a.At - b.At) })
 	}

@@ -27,6 +27,9 @@ func TestPlanIsComplete(t *testing.T) {
 			length := 3 * time.Second
 			counts := map[Kind]int{}
 			for _, r := range NewPlan(seed, 2*len(Kinds()), nodes, Kinds(), length) {
+				if len(r.Faults) == 2 && r.Faults[0].Kind.exchanges() && r.Faults[1].Kind.exchanges() {
+					t.Fatalf("seed %d: the members change twice in one round", seed)
+				}
 				for _, f := range r.Faults {
 					counts[f.Kind]++
 					if f.At < 0 || f.Length <= 0 || f.At+f.Length > length {

@@ -156,6 +156,13 @@ func (r *run) tell(p Progress) {
 
 // round lets the clients work, breaks things, heals them and judges.
 func (r *run) round(ctx context.Context, number int, round Round) error {
+	if round.exchanges() {
+		comes, err := r.cluster.Add()
+		if err != nil {
+			return err
+		}
+		r.inject.exchange.comes = comes
+	}
 	r.load.begin(number)
 	working, stop := context.WithCancel(ctx)
 	defer stop()

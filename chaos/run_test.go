@@ -36,6 +36,9 @@ func TestChaos(t *testing.T) {
 		testprogram.NeedNamespaces(t)
 		someRounds(t, Config{Namespaces: true})
 	})
+	t.Run("members come and go", func(t *testing.T) {
+		someRounds(t, Config{Kinds: []Kind{ReplaceLeader, ReplaceDead, KillLeader, PauseOne}})
+	})
 }
 
 func someRounds(t *testing.T, config Config) {

@@ -116,7 +116,7 @@ func (c *Cluster) layOut() error {
 		if err != nil {
 			return err
 		}
-		members = append(members, n.ID+"="+n.announcedForm())
+		members = append(members, n.ID+"="+n.Announced())
 	}
 	c.founders = strings.Join(members, ",")
 	return nil

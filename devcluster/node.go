@@ -59,7 +59,7 @@ func (n *Node) Start() error {
 		"--data-dir", n.DataDir, "--log-format", "json")
 	switch {
 	case n.join != "":
-		args = append(args, "--join", n.join, "--announce", n.announcedForm())
+		args = append(args, "--join", n.join, "--announce", n.Announced())
 	case c.config.Nodes > 1:
 		args = append(args, "--cluster", c.founders)
 	}
@@ -87,8 +87,9 @@ func (n *Node) Start() error {
 	return nil
 }
 
-// announcedForm is how the node is reached by clients and by other nodes.
-func (n *Node) announcedForm() string {
+// Announced is how the node is reached by clients and by other nodes, in the form
+// of the --cluster list.
+func (n *Node) Announced() string {
 	_, bus, _ := net.SplitHostPort(n.announced)
 	return n.Addr + "@" + bus
 }
@@ -98,6 +99,9 @@ func (n *Node) current() *run {
 	defer n.mu.Unlock()
 	return n.run
 }
+
+// Started reports whether the process was ever started.
+func (n *Node) Started() bool { return n.current() != nil }
 
 // Running reports whether the process lives, paused or not.
 func (n *Node) Running() bool {
