@@ -25,8 +25,14 @@ type nodePorts struct{ client, http, peer, link int }
 func choosePorts(first, count int) (all []nodePorts, claim net.Listener, err error) {
 	all = make([]nodePorts, count)
 	if first == 0 {
-		claim, err = takeFree(all)
-		return all, claim, err
+		ports, claim, err := FreePorts(4 * count)
+		if err != nil {
+			return nil, nil, err
+		}
+		for i := range all {
+			all[i] = nodePorts{ports[4*i], ports[4*i+1], ports[4*i+2], ports[4*i+3]}
+		}
+		return all, claim, nil
 	}
 	if count > httpPortOffset {
 		return nil, nil, fmt.Errorf("%d nodes from one port on", count)
@@ -51,12 +57,13 @@ const (
 // blockPorts is how many ports belong to whoever listens on the first of them.
 const blockPorts = 64
 
-// takeFree fills in ports that are free now. It takes them from a block whose first
-// port it goes on listening on, so that clusters of other processes, which do the
-// same, keep away from ports that are not in use yet. Closing claim gives it back.
-func takeFree(all []nodePorts) (claim net.Listener, err error) {
-	if 4*len(all) >= blockPorts {
-		return nil, fmt.Errorf("%d nodes on free ports", len(all))
+// FreePorts returns ports of this machine that are free now. It takes them from a
+// block whose first port it goes on listening on, so that other programs which do
+// the same keep away from ports that are not in use yet. Closing claim gives the
+// block back.
+func FreePorts(count int) (ports []int, claim net.Listener, err error) {
+	if count >= blockPorts {
+		return nil, nil, fmt.Errorf("%d free ports", count)
 	}
 	blocks := (lastFreePort - firstFreePort + 1) / blockPorts
 	for range 10 * blocks {
@@ -65,30 +72,26 @@ func takeFree(all []nodePorts) (claim net.Listener, err error) {
 		if err != nil {
 			continue
 		}
-		if fillIn(all, port+1, port+blockPorts) {
-			return claim, nil
+		if ports = freeAmong(port+1, port+blockPorts, count); ports != nil {
+			return ports, claim, nil
 		}
 		claim.Close()
 	}
-	return nil, errors.New("no free ports")
+	return nil, nil, errors.New("no free ports")
 }
 
-// fillIn takes the free ones of the ports from first up to end.
-func fillIn(all []nodePorts, first, end int) bool {
-	next := func() int {
-		for ; first < end; first++ {
-			if l, err := net.Listen("tcp", loopback(first)); err == nil {
-				l.Close()
-				first++
-				return first - 1
-			}
+// freeAmong returns so many free ports from first on, before end, or nil.
+func freeAmong(first, end, count int) (ports []int) {
+	for port := first; port < end && len(ports) < count; port++ {
+		if l, err := net.Listen("tcp", loopback(port)); err == nil {
+			l.Close()
+			ports = append(ports, port)
 		}
-		return 0
 	}
-	for i := range all {
-		all[i] = nodePorts{next(), next(), next(), next()}
+	if len(ports) < count {
+		return nil
 	}
-	return all[len(all)-1].link != 0
+	return ports
 }
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

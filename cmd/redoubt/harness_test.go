@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"redoubt/devcluster"
 	"redoubt/resp/server"
 )
 
@@ -96,17 +98,17 @@ func newCluster(t testing.TB, size int, extra ...string) *cluster {
 	return c
 }
 
-// freePorts returns addresses that were free a moment ago.
+// freePorts returns addresses that nobody else takes until the test is over.
 func freePorts(t testing.TB, count int) []string {
 	t.Helper()
+	ports, claim, err := devcluster.FreePorts(count)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { claim.Close() })
 	var addrs []string
-	for range count {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		addrs = append(addrs, l.Addr().String())
+	for _, port := range ports {
+		addrs = append(addrs, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	}
 	return addrs
 }

@@ -149,11 +149,10 @@ func runConsole(t *testing.T, steps []consoleStep, base int, dir, programDir str
 
 // freePortRange returns a multiple of ten that is followed by free ports for one
 // node alone (+0) and four of a cluster (+1 to +4), with those that follow from
-// them for HTTP and for nodes. It looks below the range from which the system
-// takes ports for outgoing connections.
+// them for HTTP and for nodes: all below those of devcluster.FreePorts.
 func freePortRange(t *testing.T) int {
 	t.Helper()
-	for base := 12010 + os.Getpid()%500*10; base < 22000; base += 10 {
+	for base := 5010 + os.Getpid()%400*10; base+server.PeerPortOffset < 20000; base += 10 {
 		free := true
 		for i := range 5 {
 			for _, offset := range []int{0, httpPortOffset, server.PeerPortOffset} {
