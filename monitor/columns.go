@@ -103,7 +103,7 @@ func memberLine(h *History, m *Member, width int, at time.Time) (line string, ro
 func silence(m *Member, at time.Time) string {
 	text := "no answer for " + duration(at.Sub(*m.Since)) + ": " + m.Error
 	if len(m.SeenBy) > 0 {
-		text += " (" + strings.Join(m.SeenBy, ", ") + " can hear it)"
+		text += " (connected to " + strings.Join(m.SeenBy, ", ") + ")"
 	}
 	return text
 }

@@ -160,6 +160,14 @@ func TestSnapshot(t *testing.T) {
 			t.Errorf("leader %q, quorum %t, n1 %+v", s.Leader, s.Quorum, s.member("n1"))
 		}
 	})
+	t.Run("stopped processes keep their connections", func(t *testing.T) {
+		w := three()
+		w.node(1).err, w.node(2).err = errors.New("timed out"), errors.New("timed out")
+		w.leads(0, 7)
+		if s := w.snapshot(); s.Leader != "" || s.Quorum {
+			t.Errorf("leader %q, quorum %t", s.Leader, s.Quorum)
+		}
+	})
 	t.Run("a dead leader", func(t *testing.T) {
 		w := three()
 		w.dies(1)

@@ -25,8 +25,9 @@ type Snapshot struct {
 	// does not answer here, the one that the others follow; "" when there is none.
 	Leader string `json:"leader"`
 	Term   uint64 `json:"term"` // the highest
-	// Quorum: more than half of the voters answer, or are connected to a member
-	// that does; while the voters change, of those before the change, too.
+	// Quorum: more than half of the voters answer; while the voters change, of those
+	// before the change, too. When one that answers knows a leader, those count that
+	// are connected to it: they are out of reach from here only.
 	Quorum    bool     `json:"quorum"`
 	MembersUp int      `json:"members_up"`
 	Members   []Member `json:"members"` // sorted by ID
@@ -164,7 +165,8 @@ func (s *Snapshot) judge() {
 		if m.Figures == nil {
 			m.SeenBy = seen[m.ID]
 		}
-		reached := m.Figures != nil || len(m.SeenBy) > 0
+		// A process that was stopped keeps its connections, but no leader.
+		reached := m.Figures != nil || len(m.SeenBy) > 0 && named != ""
 		if m.Voter {
 			now.count(reached)
 		}

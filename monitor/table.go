@@ -34,7 +34,7 @@ func WriteTable(w io.Writer, s *Snapshot) error {
 		if m.Figures == nil {
 			fmt.Fprintf(&b, "%s: %s", m.name(), m.Error)
 			if len(m.SeenBy) > 0 {
-				fmt.Fprintf(&b, "; %s can hear it", strings.Join(m.SeenBy, " and "))
+				fmt.Fprintf(&b, "; connected to %s", strings.Join(m.SeenBy, " and "))
 			}
 			b.WriteString("\n")
 		}

@@ -23,7 +23,7 @@ n2  10.0.0.2:6379  leader          8  1234    1234     1234    0   2h13m  3.0M  
 n3  10.0.0.3:6379  unreachable     –     –       –        –    –       –     –     –  –
 
 n1: connection refused
-n3: timed out; n2 can hear it
+n3: timed out; connected to n2
 degraded: n1 and n3 do not answer; 1 of 3 members up, leader n2, term 8
 `
 	if got := "\n" + b.String(); got != want {
