@@ -36,6 +36,7 @@ func runNode(ctx context.Context, args []string, disk func(dataDir string) wal.F
 		return usageError(stderr, err, "redoubt help serve")
 	}
 	log := newLogger(c, stderr)
+	limitMemory(log)
 	if err := serve(ctx, c, disk(c.DataDir), log, stdout); err != nil {
 		log.Error("stopped", "event", "stop", "err", err)
 		fmt.Fprintf(stderr, "redoubt: %v\n", err)
