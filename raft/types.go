@@ -143,7 +143,7 @@ type Message struct {
 	LogTerm  uint64
 	Entries  []Entry // MsgAppend; MsgForward (only Data is set)
 	Commit   uint64  // MsgAppend, MsgHeartbeat: the leader's commit index
-	Round    uint64  // MsgAppend, MsgHeartbeat and their replies: read round; MsgPreVote(Reply), MsgVote(Reply), MsgReadIndex(Reply): a number of the asker's process
+	Round    uint64  // MsgAppend, MsgHeartbeat and their replies: read round; MsgPreVote(Reply), MsgVote(Reply), MsgReadIndex(Reply), MsgChange(Reply), MsgForwardReply: a number of the asker's process
 	Index    uint64  // MsgAppendReply: highest matching index of that request (or the rejected LogIndex); MsgReadIndexReply: index to wait for; MsgReadIndex: least index wanted
 	ID       uint64  // MsgReadIndex(Reply): the asker's number; MsgForwardReply: see replica
 	Reject   bool    // all replies

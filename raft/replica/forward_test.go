@@ -34,6 +34,34 @@ func TestRestartedLeaderRefusesNothing(t *testing.T) {
 	}
 }
 
+// The refusal of what a former life of the process proposed says nothing about a
+// proposal of this one, which counts from 1 again.
+func TestRefusalForAFormerLifeIsNotTaken(t *testing.T) {
+	for boot, open := range map[uint64]int{1: 0, 7: 1} {
+		m := machineOf(raft.State{HardState: raft.HardState{Term: 5}, Snapshot: raft.SnapshotMeta{Config: members(3)}})
+		hear(m, "n2", 6, raft.Message{Type: raft.MsgHeartbeat})
+		m.Submit(batchOf("INCR k"))
+		wantForward(t, forwardsOf(rest(m).Sends), "n2", 6, 1)
+		hear(m, "n2", 0, raft.Message{Type: raft.MsgForwardReply, ID: 1, Round: boot, Reject: true})
+		if len(m.pending) != open {
+			t.Errorf("a refusal for life %d leaves %d proposals open, want %d", boot, len(m.pending), open)
+		}
+	}
+}
+
+// A leader says whose proposal it refuses.
+func TestRefusalNamesTheLifeOfTheProcess(t *testing.T) {
+	m := machineOf(raft.State{HardState: raft.HardState{Term: 5}, Snapshot: raft.SnapshotMeta{Config: members(3)}})
+	hear(m, "n3", 6, raft.Message{Type: raft.MsgHeartbeat})
+	rest(m)
+	entry := batchOf("INCR k").entry
+	fsm.SetOrigin(entry, fsm.Origin{Boot: 7, Seq: 1})
+	hear(m, "n2", 6, raft.Message{Type: raft.MsgForward, Entries: []raft.Entry{{Data: entry}}})
+	if sends := rest(m).Sends; len(sends) != 1 || sends[0].Type != raft.MsgForwardReply || sends[0].Round != 7 || sends[0].ID != 1 {
+		t.Errorf("it answers %+v", sends)
+	}
+}
+
 // forwardsOf are the proposals among messages.
 func forwardsOf(sends []raft.Message) (list []raft.Message) {
 	for _, msg := range sends {

@@ -79,8 +79,8 @@ const (
 // proposed again with the next tick: whoever refuses now would do so for ever if
 // he were asked at once.
 func (m *Machine) forwardRefused(msg raft.Message) {
-	b := m.pending[msg.ID] // every attempt has its own number
-	if b == nil {
+	b := m.pending[msg.ID] // every attempt has its own number, in each life of the process
+	if b == nil || msg.Round != m.boot {
 		return
 	}
 	delete(m.pending, msg.ID)
@@ -99,7 +99,7 @@ func (m *Machine) Unsent(msg raft.Message) {
 	}
 	for _, e := range msg.Entries {
 		o, _ := fsm.EntryOrigin(e.Data)
-		m.forwardRefused(raft.Message{ID: o.Seq, Index: refusedForNow})
+		m.forwardRefused(raft.Message{ID: o.Seq, Round: m.boot, Index: refusedForNow})
 	}
 }
 
@@ -133,7 +133,7 @@ func (m *Machine) forwarded(msg raft.Message) {
 			why = refusedDiskFull
 		}
 		m.fx.Sends = append(m.fx.Sends, raft.Message{
-			Type: raft.MsgForwardReply, From: m.Core.ID(), To: msg.From, ID: o.Seq, Index: why, Reject: true,
+			Type: raft.MsgForwardReply, From: m.Core.ID(), To: msg.From, ID: o.Seq, Round: o.Boot, Index: why, Reject: true,
 		})
 	}
 	if appended {

@@ -122,7 +122,7 @@ func (m *Machine) membershipAsked(msg raft.Message) {
 		return // what comes once more must not undo what has happened since
 	}
 	m.seen.asked[msg.Round] = msg.ID
-	reply := raft.Message{Type: raft.MsgChangeReply, From: m.Core.ID(), To: msg.From, Term: term, ID: msg.ID}
+	reply := raft.Message{Type: raft.MsgChangeReply, From: m.Core.ID(), To: msg.From, Term: term, ID: msg.ID, Round: msg.Round}
 	change, transfer, ok := decodeMembership(msg.Entries[0].Data)
 	index, err := uint64(0), refusals[0]
 	if ok {
@@ -138,7 +138,7 @@ func (m *Machine) membershipAsked(msg raft.Message) {
 func (m *Machine) membershipReplied(msg raft.Message) {
 	i := slices.IndexFunc(m.requests, func(r *Membership) bool { return r.id == msg.ID })
 	switch {
-	case i < 0 || m.requests[i].index > 0:
+	case i < 0 || m.requests[i].index > 0 || msg.Round != m.boot:
 	case !msg.Reject:
 		m.membershipAnswered(m.requests[i], msg.Index, nil)
 	case msg.Index < uint64(len(refusals)):

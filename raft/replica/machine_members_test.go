@@ -37,6 +37,7 @@ func TestMembershipCodec(t *testing.T) {
 func TestOutcomeOfARequest(t *testing.T) {
 	type answer struct {
 		lost   bool
+		old    bool // meant for a former life of the process
 		reject bool
 		index  uint64
 	}
@@ -61,6 +62,7 @@ func TestOutcomeOfARequest(t *testing.T) {
 		"refused, then accepted":             {true, []answer{refusal(raft.ErrChanging), {index: 1}}, nil},
 		"accepted, and not complete in time": {true, []answer{{index: 9}}, ErrUnclear},
 		"a refusal that is not known":        {true, []answer{{reject: true, index: 99}}, ErrUnclear},
+		"a former life's was accepted":       {true, []answer{{old: true, index: 1}}, ErrUnclear},
 	} {
 		m := machineOf(raft.State{Snapshot: raft.SnapshotMeta{Config: members(3)}})
 		beat := func() {
@@ -87,7 +89,11 @@ func TestOutcomeOfARequest(t *testing.T) {
 					}
 				}
 				if !a.lost {
-					hear(m, "n2", 1, raft.Message{Type: raft.MsgChangeReply, ID: msg.ID, Index: a.index, Reject: a.reject})
+					reply := raft.Message{Type: raft.MsgChangeReply, ID: msg.ID, Round: msg.Round, Index: a.index, Reject: a.reject}
+					if a.old {
+						reply.Round++
+					}
+					hear(m, "n2", 1, reply)
 				}
 			}
 			m.NowMs += 10
