@@ -7,7 +7,8 @@
 // OK, Uncertain and all Errors: a request is answered as expected, answered
 // with -UNCERTAIN, or failed in one of the ways that Errors names, a reply
 // that never came among them. Only the first are successes; only they count as
-// throughput and have a latency. Nothing is ever sent twice.
+// throughput and have a latency. Throughput is over all the time that the run
+// was to last, a silence at its end included. Nothing is ever sent twice.
 //
 // # Closed and open loop
 //

@@ -75,9 +75,7 @@ func Run(ctx context.Context, o Options, progress func(Point)) (*Result, error) 
 	}()
 	c := newCollector(r, recorders)
 	c.collectUntil(over, progress)
-	res := c.result()
-	res.Interrupted = ctx.Err() != nil
-	return res, nil
+	return c.result(ctx.Err() != nil), nil
 }
 
 // newWorkers makes a worker for each connection and the recorders they share.

@@ -284,7 +284,7 @@ func TestInterruptedRunSaysWhatThereIs(t *testing.T) {
 				cancel()
 			}
 		})
-		if err != nil || !r.Interrupted || r.OK == 0 {
+		if err != nil || !r.Interrupted || r.OK == 0 || r.Seconds <= 0 || r.Seconds > 60 {
 			t.Errorf("rate %v: %v, %+v", rate, err, r)
 		}
 		cancel()

@@ -24,7 +24,7 @@ func recordIn(h *hdrhistogram.Histogram, d time.Duration) {
 
 // tally counts what became of requests.
 type tally struct {
-	last                        time.Time // a reply came
+	last                        time.Time // something became of a request
 	sent, ok, misses, uncertain int64
 	errors                      map[string]int64
 	dialErrors                  map[string]int64
@@ -98,8 +98,9 @@ type recorder struct {
 }
 
 // batch records a batch that was due, or sent, at or after from. err is why
-// some have no reply.
+// some have no reply; that is known now.
 func (r *recorder) batch(g *generator, batch []request, from time.Time, err error) {
+	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range batch {
@@ -108,8 +109,12 @@ func (r *recorder) batch(g *generator, batch []request, from time.Time, err erro
 			continue
 		}
 		r.t.sent++
-		if q.arrived.After(r.t.last) {
-			r.t.last = q.arrived
+		known := q.arrived
+		if known.IsZero() {
+			known = now
+		}
+		if known.After(r.t.last) {
+			r.t.last = known
 		}
 		switch {
 		case q.arrived.IsZero():

@@ -8,14 +8,14 @@ import (
 
 // resultSchema is the version of Result's JSON form: it changes when a field
 // changes its meaning or goes away.
-const resultSchema = 1
+const resultSchema = 2
 
 // Result is what one Run found. Warm-up is in none of the figures.
 type Result struct {
 	Schema      int       `json:"schema"`
 	Options     Options   `json:"options"`
 	Began       time.Time `json:"began"`
-	Seconds     float64   `json:"seconds"` // to the last reply
+	Seconds     float64   `json:"seconds"` // as long as it was to last, or to the last outcome if that came later
 	Interrupted bool      `json:"interrupted"`
 
 	Sent         int64            `json:"sent"` // = OK + Uncertain + the sum of Errors
@@ -101,6 +101,7 @@ type collector struct {
 	total     *tally
 	interval  *tally
 	since     time.Time // the interval began
+	over      time.Time // the last connection was done
 	series    []Point
 }
 
@@ -120,8 +121,9 @@ func (c *collector) collectUntil(over <-chan struct{}, progress func(Point)) {
 		select {
 		case <-over:
 			timer.Stop()
+			c.over = time.Now()
 			c.collect()
-			c.point(time.Now(), step/2, progress)
+			c.point(c.over, step/2, progress)
 			c.total.add(c.interval)
 			return
 		case <-timer.C:
@@ -159,10 +161,27 @@ func (c *collector) point(now time.Time, shortest time.Duration, progress func(P
 	progress(p)
 }
 
-func (c *collector) result() *Result {
+// seconds is how long the run was. Time in which nothing was answered counts,
+// that at the end, too; what an interruption took away does not.
+func (c *collector) seconds(interrupted bool) float64 {
+	end := c.total.last
+	if c.r.o.Requests == 0 {
+		planned := c.r.until
+		if interrupted && c.over.Before(planned) {
+			planned = c.over
+		}
+		if planned.After(end) {
+			end = planned
+		}
+	}
+	return max(0, end.Sub(c.r.from).Seconds())
+}
+
+func (c *collector) result(interrupted bool) *Result {
 	t, all := c.total, c.total.all()
 	res := &Result{
 		Schema: resultSchema, Options: c.r.o, Began: c.r.from.UTC().Truncate(time.Millisecond),
+		Seconds: c.seconds(interrupted), Interrupted: interrupted,
 		Sent: t.sent, OK: t.ok, Misses: t.misses, Uncertain: t.uncertain, Errors: t.errors, DialErrors: t.dialErrors,
 		Unsent: c.r.unsent.Load() + max(0, c.r.left.Load()), Latency: latencyOf(all), GeneratorLag: latencyOf(t.lag),
 		Distribution: distributionOf(all), Series: c.series,
@@ -170,9 +189,7 @@ func (c *collector) result() *Result {
 	for i, s := range c.r.o.Commands {
 		res.Commands = append(res.Commands, CommandResult{s.Command, latencyOf(t.latency[i])})
 	}
-	if res.Seconds = t.last.Sub(c.r.from).Seconds(); t.ok == 0 {
-		res.Seconds = 0
-	} else {
+	if res.Seconds > 0 {
 		res.OKPerSecond = float64(t.ok) / res.Seconds
 	}
 	return res

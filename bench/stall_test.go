@@ -74,6 +74,33 @@ func TestStallIsInThePercentiles(t *testing.T) {
 	}
 }
 
+// A run lasts as long as it was to last: a rate so low that the last request is
+// due long before the end is not higher for that.
+func TestLowRate(t *testing.T) {
+	o := brief(stallingServer(t, 1000, 0))
+	o.Commands, o.Rate, o.Duration = mix(t, "ping"), 10, 250*time.Millisecond
+	r, err := Run(t.Context(), o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.OK != 2 || r.Seconds != 0.25 || r.OKPerSecond != 8 {
+		t.Errorf("%d requests in %.3f s are %.2f per second, want 2 in 0.25 s", r.OK, r.Seconds, r.OKPerSecond)
+	}
+}
+
+// Requests that are counted end with the last outcome, be it an error.
+func TestLastOutcomeEndsARunOfRequests(t *testing.T) {
+	o := brief(stallingServer(t, 10, time.Hour))
+	o.Commands, o.Connections, o.Requests, o.Timeout = mix(t, "ping"), 1, 10, 200*time.Millisecond
+	r, err := Run(t.Context(), o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.OK != 9 || r.Seconds < 0.2 || r.OKPerSecond > 9/0.2 {
+		t.Errorf("%d succeeded in %.3f s, %.1f per second: the timeout is not in it", r.OK, r.Seconds, r.OKPerSecond)
+	}
+}
+
 // What was due and could not be sent before the patience ended is reported.
 func TestServerThatNeverAnswersAgain(t *testing.T) {
 	o := brief(stallingServer(t, 100, time.Hour))
@@ -85,5 +112,9 @@ func TestServerThatNeverAnswersAgain(t *testing.T) {
 	checkSum(t, r)
 	if r.Sent+r.Unsent != 500 || r.Errors["no reply: timeout"] == 0 || r.OK > 99 {
 		t.Errorf("sent %d, unsent %d, want 500 together; %d succeeded, %v", r.Sent, r.Unsent, r.OK, r.Errors)
+	}
+	// The outage lasts to the end of the run and belongs to it.
+	if r.Seconds < 0.5 || r.OKPerSecond > 99/0.5 {
+		t.Errorf("%.0f requests per second in %.3f s, want 198 at most in 0.5 s at least", r.OKPerSecond, r.Seconds)
 	}
 }
