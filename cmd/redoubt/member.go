@@ -30,7 +30,8 @@ Usage: redoubt member list [--json]
 
 ADDRESS is HOST:PORT[@[BUSHOST:]BUSPORT], as other nodes and clients reach it. Any
 node takes a change and carries it to the leader. The command waits until the
-change is complete and says how far it is.
+change is complete and says how far it is. It asks the other members when the node
+at --addr does not answer, or is the one that leaves.
 
   add        have ID join: first as a learner, then, when it has caught up, as a
              voter. A node started with --join does this itself
@@ -53,8 +54,9 @@ change is complete and says how far it is.
   --timeout DURATION  how long to wait for the change to be complete (default 2m0s)
 
 Exit code 0: the change is complete, also if it was so before. 1: it was refused, or
-no node took it, or it is not complete yet; the last line says which. A change that
-was begun goes on, and asking for it again does no harm. 2: wrong usage.
+no node took it, or it is not complete yet, or its outcome is not known; the last
+line says which. A change that was begun goes on, and asking for it again does no
+harm. 2: wrong usage.
 `
 
 // memberCommand is one call of redoubt member.
@@ -67,6 +69,10 @@ type memberCommand struct {
 	noWait  bool
 	asJSON  bool
 	out     io.Writer
+
+	cluster string   // whose members are asked; "": no node has said
+	named   []string // addresses of members that are not in --addr
+	unclear bool     // a question that was asked may have begun the change
 }
 
 // memberVerbs are the verbs, with how many operands each takes at least and at

@@ -24,28 +24,37 @@ const (
 
 // change asks for the change and waits until it is complete.
 func (m *memberCommand) change(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, m.timeout)
+	limited, cancel := context.WithTimeout(ctx, m.timeout)
 	defer cancel()
+	ended := func() string {
+		if ctx.Err() != nil {
+			return "when interrupted"
+		}
+		return fmt.Sprintf("within %s", m.timeout)
+	}
 	poll := time.NewTicker(memberPoll)
 	defer poll.Stop()
 	wait := func() bool {
 		select {
 		case <-poll.C:
-			return true
-		case <-ctx.Done():
-			return false
+		case <-limited.Done():
 		}
+		return limited.Err() == nil
 	}
+	m.learn(limited)
 	for {
-		again, err := m.ask(ctx)
+		again, err := m.ask(limited)
 		if err == nil {
 			break
 		}
-		if !again {
+		switch goesOn := again && wait(); {
+		case goesOn:
+		case m.unclear:
+			return fmt.Errorf("outcome not known %s: %w", ended(), err)
+		case again:
+			return fmt.Errorf("not begun as far as is known %s: %w", ended(), err)
+		default:
 			return fmt.Errorf("nothing was changed: %w", err)
-		}
-		if !wait() {
-			return fmt.Errorf("not begun as far as is known within %s: %w", m.timeout, err)
 		}
 	}
 	if m.noWait {
@@ -53,7 +62,7 @@ func (m *memberCommand) change(ctx context.Context) error {
 		return nil
 	}
 	for last := ""; ; {
-		page, err := m.leadingPage(ctx)
+		page, err := m.leadingPage(limited)
 		if err == nil {
 			text, complete := m.state(page)
 			if text != last {
@@ -65,43 +74,98 @@ func (m *memberCommand) change(ctx context.Context) error {
 			}
 		}
 		if !wait() {
-			return fmt.Errorf("not complete within %s, and it goes on: %s", m.timeout, last)
+			return fmt.Errorf("not complete %s, and it goes on: %s", ended(), last)
 		}
 	}
 }
 
-// ask asks one node after the other until one has answered. again: the outcome is
-// not known, or may be another in a moment.
-func (m *memberCommand) ask(ctx context.Context) (again bool, err error) {
-	for _, addr := range m.addrs() {
-		link, dialed := monitor.Connect(addr, m.password, min(memberAccept, m.timeout))
-		if dialed != nil {
-			err = fmt.Errorf("%s: %w", addr, monitor.InWords(dialed))
-			continue
-		}
-		v, broken := link.Do(m.request()...)
-		_ = link.Close()
-		if broken == nil {
-			return mayPass(v.Err()), v.Err()
-		}
-		err, again = fmt.Errorf("%s: %w", addr, monitor.InWords(broken)), true
-		if ctx.Err() != nil {
-			break
+// learn takes down who the members are: the one at --addr may be the one that goes.
+func (m *memberCommand) learn(ctx context.Context) {
+	page, err := m.page(ctx)
+	if err != nil {
+		return // asking for the change will say so
+	}
+	m.cluster = page.ClusterID
+	for _, s := range page.Members {
+		if !slices.Contains(m.addrs(), s.Addr) {
+			m.named = append(m.named, s.Addr)
 		}
 	}
-	return again, err
+}
+
+// ask asks one node after the other until one has answered. again: the outcome may be
+// another in a moment, or one that was begun before is not known.
+func (m *memberCommand) ask(ctx context.Context) (again bool, err error) {
+	for _, addr := range slices.Concat(m.addrs(), m.named) {
+		link, refused := m.connect(addr)
+		if refused != nil {
+			err = fmt.Errorf("%s: %w", addr, monitor.InWords(refused))
+			continue
+		}
+		interrupt := context.AfterFunc(ctx, func() { _ = link.Close() })
+		v, broken := link.Do(m.request()...)
+		if interrupt() {
+			_ = link.Close()
+		}
+		if broken == nil {
+			m.unclear = m.unclear || replyCode(v.Err()) == "UNCERTAIN"
+			return mayPass(v.Err()), v.Err()
+		}
+		m.unclear = true
+		if ctx.Err() != nil {
+			return true, fmt.Errorf("%s: no answer yet", addr)
+		}
+		err = fmt.Errorf("%s: %w", addr, monitor.InWords(broken))
+	}
+	return m.unclear, err
+}
+
+// connect dials a node of the cluster; an address that another node knows may lead
+// elsewhere from here.
+func (m *memberCommand) connect(addr string) (*resp.Client, error) {
+	link, err := monitor.Connect(addr, m.password, min(memberAccept, m.timeout))
+	if err != nil || m.cluster == "" {
+		return link, err
+	}
+	page, err := monitor.Status(link)
+	if err == nil {
+		err = m.sameCluster(page)
+	}
+	if err != nil {
+		_ = link.Close()
+		return nil, err
+	}
+	return link, nil
+}
+
+func (m *memberCommand) sameCluster(page *server.StatusPage) error {
+	if m.cluster != "" && page.ClusterID != m.cluster {
+		return fmt.Errorf("%s there is of another cluster", page.Node)
+	}
+	return nil
 }
 
 // mayPass says that a node's reply may be another in a moment.
 func mayPass(err error) bool {
+	return slices.Contains([]string{"CLUSTERDOWN", "TRYAGAIN", "UNCERTAIN"}, replyCode(err))
+}
+
+// replyCode is the first word of a node's error reply, "" of any other error.
+func replyCode(err error) string {
 	var reply resp.ErrorReply
-	return errors.As(err, &reply) && slices.Contains([]string{"CLUSTERDOWN", "TRYAGAIN", "UNCERTAIN"}, reply.Code())
+	if !errors.As(err, &reply) {
+		return ""
+	}
+	return reply.Code()
 }
 
 // page is what the first node that answers says.
 func (m *memberCommand) page(ctx context.Context) (page *server.StatusPage, err error) {
-	for _, addr := range m.addrs() {
+	for _, addr := range slices.Concat(m.addrs(), m.named) {
 		if page, err = monitor.Ask(addr, m.password, min(memberAnswer, m.timeout)); err == nil {
+			err = m.sameCluster(page)
+		}
+		if err == nil {
 			return page, nil
 		}
 		if err = fmt.Errorf("%s: %w", addr, err); ctx.Err() != nil {

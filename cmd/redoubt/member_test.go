@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -337,6 +338,68 @@ func TestMemberUsage(t *testing.T) {
 	addr := freePorts(t, 1)[0]
 	if code := runMember(context.Background(), []string{"remove", "n1", "--addr", addr}, &out, &errs); code != exitError || !strings.Contains(errs.String(), "nothing was changed: "+addr+": connection refused") {
 		t.Errorf("nobody there: code %d, %q", code, errs.String())
+	}
+}
+
+// TestNodeIsRemovedThroughItself: it ends before it has answered, or after; the others
+// know how it went.
+func TestNodeIsRemovedThroughItself(t *testing.T) {
+	c := newCluster(t, 3)
+	c.startAll()
+	leader := c.leader()
+	for _, n := range c.nodes {
+		if n == leader {
+			continue
+		}
+		if out := c.mustMember([]*node{n}, "remove", n.id); !strings.HasSuffix(out, n.id+" is no member\n") {
+			t.Errorf("remove printed %q", out)
+		}
+		if code := c.awaitExit(n); code != exitRefused {
+			t.Errorf("%s ended with code %d, want %d", n.id, code, exitRefused)
+		}
+	}
+	c.awaitMembers(leader, leader.id)
+}
+
+// TestOutcomeOfAChangeIsNotKnown: a node that breaks off may have begun the change,
+// whatever comes after.
+func TestOutcomeOfAChangeIsNotKnown(t *testing.T) {
+	for _, tt := range []struct{ name, timeout, want string }{
+		{"out of time", "1s", "outcome not known within 1s: "},
+		{"interrupted", "1m", "outcome not known when interrupted: "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			ctx, interrupt := context.WithCancel(t.Context())
+			defer interrupt()
+			go func() {
+				for { // until it has read the change; the question for the status before gets no answer either
+					conn, err := l.Accept()
+					if err != nil {
+						return
+					}
+					request := make([]byte, 100)
+					n, _ := conn.Read(request)
+					last := strings.Contains(string(request[:n]), "REMOVE")
+					if last {
+						l.Close()
+					}
+					conn.Close()
+					if last && tt.name == "interrupted" {
+						interrupt()
+					}
+				}
+			}()
+			var out, errs bytes.Buffer
+			code := runMember(ctx, []string{"remove", "n1", "--addr", l.Addr().String(), "--timeout", tt.timeout}, &out, &errs)
+			if code != exitError || !strings.Contains(errs.String(), tt.want) {
+				t.Errorf("code %d, %q, want …%s…", code, errs.String(), tt.want)
+			}
+		})
 	}
 }
 
