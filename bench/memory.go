@@ -20,8 +20,22 @@ const (
 // process that holds nothing else.
 type MemoryReport struct {
 	System   string  `json:"system"`
-	Own      float64 `json:"own_bytes_per_key"`      // by INFO's used_memory
+	Own      float64 `json:"own_bytes_per_key"`      // by INFO's used_memory; the two do not count the same
 	Resident float64 `json:"resident_bytes_per_key"` // by the system's count; 0 = not told
+}
+
+// memoryRatio compares redoubt with Redis; false when one was not measured.
+func (s *Suite) memoryRatio(of func(MemoryReport) float64) (float64, bool) {
+	var ours, theirs float64
+	for _, m := range s.Memory {
+		switch m.System {
+		case redoubtOne:
+			ours = of(m)
+		case redisOne:
+			theirs = of(m)
+		}
+	}
+	return ours / theirs, ours != 0 && theirs != 0
 }
 
 // measureMemory fills a new process of each kind.
@@ -35,7 +49,7 @@ func (s *suite) measureMemory(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", sys.name, err)
 		}
 		s.report.Memory = append(s.report.Memory, report)
-		s.say("memory of %-20s %.0f bytes per key by its own count, %.0f resident", report.System, report.Own, report.Resident)
+		s.say("memory of %-20s %.0f bytes per key by its INFO, %.0f resident", report.System, report.Own, report.Resident)
 		return nil
 	}
 	started, err := startRedoubt(ctx, s.o.Redoubt, filepath.Join(s.dir, "memory-redoubt"), 1)
@@ -71,7 +85,8 @@ func memoryOf(ctx context.Context, sys *system) (MemoryReport, error) {
 	return report, err
 }
 
-// usedMemory asks a server for what it has allocated.
+// usedMemory asks a server for its used_memory. Redis counts what its allocator
+// gave out; redoubt estimates its data, without Go's spare heap and garbage.
 func usedMemory(addr string) (int64, error) {
 	c, err := resp.Dial(addr, DefaultOptions().Timeout)
 	if err != nil {

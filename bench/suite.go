@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -66,7 +67,7 @@ type workload struct {
 	connections int
 	pipeline    int
 	zipf        float64
-	halfOf      string // open loop at half the median throughput of that workload
+	halfOf      string // open loop, at half of what the slowest system reached in that workload
 }
 
 // Names of the workloads, by which ratios refer to them.
@@ -173,8 +174,7 @@ func (s *suite) startAll(ctx context.Context) error {
 }
 
 // measure runs the rounds. What is fast and what is slow in a machine changes
-// from minute to minute: the systems take turns at every workload, and each
-// round begins with another one.
+// from minute to minute: the systems take turns at every workload.
 func (s *suite) measure(ctx context.Context) error {
 	for _, sys := range s.systems {
 		s.say("storing %d keys in %s", suiteKeys, sys.name)
@@ -187,26 +187,16 @@ func (s *suite) measure(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", sys.name, err)
 		}
 	}
-	for _, w := range workloads() {
-		o, err := s.options(ctx, s.systems[0], w)
-		if err != nil {
-			return err
-		}
-		line := commandLine(o)
-		if w.halfOf != "" {
-			line += " --rate N   # half the median of " + w.halfOf
-		}
-		s.report.Loads = append(s.report.Loads, WorkloadReport{w.name, line})
-	}
 	// Half of a median needs the median: those workloads have rounds of their own.
 	for _, half := range []bool{false, true} {
+		loads := slices.DeleteFunc(workloads(), func(w workload) bool { return half != (w.halfOf != "") })
+		if err := s.describe(ctx, loads); err != nil {
+			return err
+		}
 		for round := range s.o.Rounds {
-			for _, w := range workloads() {
-				if half != (w.halfOf != "") {
-					continue
-				}
-				for i := range s.systems {
-					if err := s.runOne(ctx, round, s.systems[(i+round)%len(s.systems)], w); err != nil {
+			for _, w := range loads {
+				for _, i := range turns(len(s.systems), round) {
+					if err := s.runOne(ctx, round, s.systems[i], w); err != nil {
 						return err
 					}
 				}
@@ -214,6 +204,36 @@ func (s *suite) measure(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// describe tells the report how one would give the loads by hand.
+func (s *suite) describe(ctx context.Context, loads []workload) error {
+	for _, w := range loads {
+		o, err := s.options(ctx, s.systems[0], w)
+		if err != nil {
+			return err
+		}
+		line := commandLine(o)
+		if w.halfOf != "" {
+			line += "   # half of what the slowest system reaches in " + w.halfOf
+		}
+		s.report.Loads = append(s.report.Loads, WorkloadReport{w.name, line})
+	}
+	return nil
+}
+
+// turns is the order of n systems in a round. Each round begins with another
+// one, and every second goes backwards: nobody always follows the same one.
+func turns(n, round int) []int {
+	order := make([]int, n)
+	for i := range order {
+		step := i
+		if round%2 == 1 {
+			step = n - i
+		}
+		order[i] = (round + step) % n
+	}
+	return order
 }
 
 func (s *suite) runOne(ctx context.Context, round int, sys *system, w workload) error {
@@ -234,7 +254,7 @@ func (s *suite) runOne(ctx context.Context, round int, sys *system, w workload) 
 	}
 	s.report.Runs = append(s.report.Runs, r)
 	s.say("round %d of %d  %-20s %-22s %10s/s  p50 %8s  p99 %8s  failed %d", r.Round, s.o.Rounds, w.name, sys.name,
-		number(r.PerSecond), us(r.P50), us(r.P99), r.Failed)
+		number(r.PerSecond), us(p50().of(r)), us(p99().of(r)), r.Failed)
 	return nil
 }
 
@@ -244,7 +264,7 @@ func (s *suite) options(ctx context.Context, sys *system, w workload) (Options, 
 	o.Keys, o.ValueBytes, o.Fill = suiteKeys, Range{suiteValueBytes, suiteValueBytes}, false
 	o.Duration, o.Warmup = s.o.Each, suiteWarmup
 	if w.halfOf != "" {
-		o.Rate = max(median(s.report, w.halfOf, sys.name, throughput())/2, 1) // 0 would be a closed loop
+		o.Rate = s.report.halfRate(w.halfOf)
 	}
 	if err := o.Commands.UnmarshalText([]byte(w.commands)); err != nil {
 		return o, err
@@ -261,6 +281,9 @@ func commandLine(o Options) string {
 	if o.Zipf != 0 {
 		line += fmt.Sprintf(" --zipf %v", o.Zipf)
 	}
+	if o.Rate != 0 {
+		line += fmt.Sprintf(" --rate %v", o.Rate)
+	}
 	return line
 }
 
@@ -273,12 +296,39 @@ type figure struct {
 func throughput() figure {
 	return figure{func(r SuiteRun) float64 { return r.PerSecond }, slices.Max[[]float64]}
 }
-func p50() figure { return figure{func(r SuiteRun) float64 { return r.P50 }, slices.Min[[]float64]} }
-func p99() figure { return figure{func(r SuiteRun) float64 { return r.P99 }, slices.Min[[]float64]} }
+func p50() figure { return latency(func(r SuiteRun) float64 { return r.P50 }) }
+func p99() figure { return latency(func(r SuiteRun) float64 { return r.P99 }) }
 
 // tail is how much longer the slowest hundredth takes than the rest, within one run.
 func tail() figure {
-	return figure{func(r SuiteRun) float64 { return r.P99 / max(r.P50, 1) }, slices.Min[[]float64]}
+	return latency(func(r SuiteRun) float64 { return r.P99 / max(r.P50, 1) })
+}
+
+// latency is a figure of what succeeded. Where nothing did it is infinite: a
+// system that answers nothing is not a fast one.
+func latency(of func(SuiteRun) float64) figure {
+	return figure{func(r SuiteRun) float64 {
+		if r.PerSecond == 0 {
+			return math.Inf(1)
+		}
+		return of(r)
+	}, slices.Min[[]float64]}
+}
+
+// halfRate is half of what the slowest system reached in a workload. All get the
+// same, so that their latencies are those of one load; a system that answered
+// nothing does not set it.
+func (s *Suite) halfRate(workload string) float64 {
+	slowest := math.Inf(1)
+	for _, sys := range s.Systems {
+		if v := median(s, workload, sys.Name, throughput()); v > 0 {
+			slowest = min(slowest, v)
+		}
+	}
+	if math.IsInf(slowest, 1) {
+		return 1 // 0 would be a closed loop
+	}
+	return max(math.Floor(slowest/2), 1)
 }
 
 // values are those of all rounds, in order of size.
@@ -291,6 +341,10 @@ func (s *Suite) values(workload, system string, f figure) []float64 {
 	}
 	slices.Sort(values)
 	return values
+}
+
+func (s *Suite) measured(workload, system string) bool {
+	return len(s.values(workload, system, throughput())) > 0
 }
 
 // summary makes one number of those of all rounds; 0 when there are none.

@@ -65,14 +65,20 @@ func startRedoubt(ctx context.Context, program, dir string, nodes int) ([]*syste
 	s.name, s.promise = redoubtThree, "answered writes are fsynced on two of three nodes; reads are linearizable. Clients connect to the leader"
 	s.commands = []string{"redoubt serve --id n1 --data-dir DIR/n1 --cluster n1=HOST:PORT,n2=HOST:PORT,n3=HOST:PORT   # n2 and n3 likewise"}
 	spread := &system{
-		name: redoubtAny, promise: "the same nodes; clients are spread over all three, and followers forward",
+		name: redoubtAny, promise: "the same nodes; clients are spread over all three, and followers forward. One client alone is at a follower",
 		pid: c.Nodes[0].Pid, stop: func() error { return nil },
-		addrs: func(context.Context) ([]string, error) {
+		addrs: func(ctx context.Context) ([]string, error) {
+			leader, err := c.AwaitLeader(ctx)
+			if err != nil {
+				return nil, err
+			}
 			var all []string
 			for _, n := range c.Nodes {
-				all = append(all, n.Addr)
+				if n != leader {
+					all = append(all, n.Addr)
+				}
 			}
-			return all, nil
+			return append(all, leader.Addr), nil // last: a client alone is not there
 		},
 	}
 	return []*system{s, spread}, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -120,6 +121,8 @@ func number[T int | int64 | float64](n T) string {
 func us(v float64) string {
 	unit := "µs"
 	switch {
+	case math.IsInf(v, 1):
+		return "∞"
 	case v >= 1e6:
 		v, unit = v/1e6, "s"
 	case v >= 1e3:
