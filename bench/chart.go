@@ -14,12 +14,25 @@ const (
 
 // throughputChart shows the series' throughput over time.
 func (r *Result) throughputChart() string {
-	return columns("requests per second", r.Series, func(p Point) float64 { return p.OKPerSecond }, func(v float64) string { return number(v) })
+	mean := func(group []Point) (v float64) {
+		for _, p := range group {
+			v += p.OKPerSecond / float64(len(group))
+		}
+		return v
+	}
+	return columns("requests per second", r.Series, mean, func(v float64) string { return number(v) })
 }
 
-// latencyChart shows the series' 99th percentile over time.
+// latencyChart shows the series' 99th percentile over time. There is no mean of
+// percentiles, and it would hide a pause: of a group the highest is shown.
 func (r *Result) latencyChart() string {
-	return columns("99th percentile of the latency", r.Series, func(p Point) float64 { return p.P99 }, us)
+	highest := func(group []Point) (v float64) {
+		for _, p := range group {
+			v = max(v, p.P99)
+		}
+		return v
+	}
+	return columns("99th percentile of the latency", r.Series, highest, us)
 }
 
 // percentileChart has a bar for each percentile that people ask for.
@@ -36,8 +49,8 @@ func (r *Result) percentileChart() string {
 }
 
 // columns draws one column for each point, or for each group of points when
-// there are too many: of a group it shows the mean.
-func columns(title string, series []Point, value func(Point) float64, label func(float64) string) string {
+// there are too many.
+func columns(title string, series []Point, value func(group []Point) float64, label func(float64) string) string {
 	if len(series) == 0 {
 		return ""
 	}
@@ -69,15 +82,12 @@ func columns(title string, series []Point, value func(Point) float64, label func
 	return b.String()
 }
 
-// squeeze takes the means of as many groups as the chart has room for.
-func squeeze(series []Point, value func(Point) float64) []float64 {
+// squeeze makes as many groups as the chart has room for, and one value of each.
+func squeeze(series []Point, value func(group []Point) float64) []float64 {
 	n := min(len(series), chartWidth)
 	values := make([]float64, n)
 	for i := range n {
-		group := series[i*len(series)/n : (i+1)*len(series)/n]
-		for _, p := range group {
-			values[i] += value(p) / float64(len(group))
-		}
+		values[i] = value(series[i*len(series)/n : (i+1)*len(series)/n])
 	}
 	return values
 }

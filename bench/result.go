@@ -59,7 +59,7 @@ type Bracket struct {
 	Count   int64   `json:"count"`
 }
 
-// Point is one interval of a run.
+// Point is one interval of a run. One in which nothing succeeded has no latency.
 type Point struct {
 	Seconds     float64 `json:"seconds"` // at its end, since the end of the warm-up; negative within that
 	OKPerSecond float64 `json:"ok_per_second"`
@@ -69,6 +69,9 @@ type Point struct {
 	P99         float64 `json:"p99_us"`
 	Max         float64 `json:"max_us"`
 }
+
+// HasLatency is whether anything succeeded.
+func (p Point) HasLatency() bool { return p.OKPerSecond > 0 }
 
 const nsPerUs = float64(time.Microsecond)
 

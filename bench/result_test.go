@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -133,6 +134,48 @@ func TestCSV(t *testing.T) {
 	}
 }
 
+// An interval without a reply is a gap: nothing took no time.
+func TestSeriesWithGaps(t *testing.T) {
+	at := func(seconds, p99 float64) Point {
+		return Point{Seconds: seconds, OKPerSecond: 10, P50: p99 / 2, P99: p99, Max: p99}
+	}
+	r := &Result{Series: []Point{at(1, 100), at(2, 200), {Seconds: 3}, at(4, 300), {Seconds: 5}}}
+	var csv, svg bytes.Buffer
+	if err := errors.Join(r.WriteCSV(&csv), r.WriteSVG(&svg)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(csv.String(), "\n3.000,0.000,0,0,,,\n") {
+		t.Errorf("a latency of no reply:\n%s", csv.String())
+	}
+	var lengths []int
+	for _, line := range strings.Split(svg.String(), "points=\"")[1:] {
+		points, _, _ := strings.Cut(line, "\"")
+		lengths = append(lengths, len(strings.Fields(points)))
+	}
+	// Throughput is one line; each latency is one of two points, and a dot.
+	if want := []int{5, 2, 2, 2, 2, 2, 2}; !slices.Equal(lengths, want) {
+		t.Errorf("lines of %v points, want %v:\n%s", lengths, want, svg.String())
+	}
+}
+
+// When there are more points than columns, a pause is still as high as it was.
+func TestChartsOfManyPoints(t *testing.T) {
+	r := &Result{}
+	for i := range 4 * chartWidth {
+		p := Point{Seconds: float64(i), OKPerSecond: 100, P99: 1000}
+		if i == 10 {
+			p = Point{Seconds: 10, OKPerSecond: 100, P99: 1e6}
+		}
+		r.Series = append(r.Series, p)
+	}
+	if text := r.latencyChart(); !strings.Contains(text, "1.00 s") {
+		t.Errorf("the pause is averaged away:\n%s", text)
+	}
+	if text := r.throughputChart(); !strings.Contains(text, " 100 ┤"+strings.Repeat("█", chartWidth)+"\n") {
+		t.Errorf("the mean of many times 100 is not 100:\n%s", text)
+	}
+}
+
 func TestSVG(t *testing.T) {
 	for _, r := range []*Result{sample(), {}} {
 		var b bytes.Buffer
@@ -155,8 +198,8 @@ func TestSVG(t *testing.T) {
 				}
 			}
 		}
-		if lines != 4 {
-			t.Errorf("%d lines, want 4", lines)
+		if want := min(4, 4*len(r.Series)); lines != want {
+			t.Errorf("%d lines, want %d", lines, want)
 		}
 	}
 }

@@ -82,15 +82,18 @@ func (r *Result) WriteJSON(w io.Writer) error {
 	return e.Encode(r)
 }
 
-// WriteCSV writes the series, one line for each interval.
+// WriteCSV writes the series, one line for each interval. Latencies that there
+// are not are empty.
 func (r *Result) WriteCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	rows := [][]string{{"seconds", "ok_per_second", "errors", "uncertain", "p50_us", "p99_us", "max_us"}}
 	for _, p := range r.Series {
 		f := func(v float64) string { return strconv.FormatFloat(v, 'f', 3, 64) }
-		rows = append(rows, []string{
-			f(p.Seconds), f(p.OKPerSecond), strconv.FormatInt(p.Errors, 10), strconv.FormatInt(p.Uncertain, 10), f(p.P50), f(p.P99), f(p.Max),
-		})
+		row := []string{f(p.Seconds), f(p.OKPerSecond), strconv.FormatInt(p.Errors, 10), strconv.FormatInt(p.Uncertain, 10), "", "", ""}
+		if p.HasLatency() {
+			row = append(row[:4], f(p.P50), f(p.P99), f(p.Max))
+		}
+		rows = append(rows, row)
 	}
 	return out.WriteAll(rows)
 }

@@ -35,7 +35,10 @@ func (p *benchProgress) show(at bench.Point) {
 		return
 	}
 	p.written = time.Now()
-	line := fmt.Sprintf("%5.1f s  %10.0f/s  p50 %8.0f µs  p99 %8.0f µs", at.Seconds, at.OKPerSecond, at.P50, at.P99)
+	line := fmt.Sprintf("%5.1f s  %10.0f/s  p50 %11s  p99 %11s", at.Seconds, at.OKPerSecond, "–", "–")
+	if at.HasLatency() {
+		line = fmt.Sprintf("%5.1f s  %10.0f/s  p50 %8.0f µs  p99 %8.0f µs", at.Seconds, at.OKPerSecond, at.P50, at.P99)
+	}
 	if at.Seconds < 0 {
 		line = "warming up"
 	}

@@ -107,7 +107,7 @@ func TestBenchAgainstANode(t *testing.T) {
 
 // On a terminal one line is written anew; elsewhere there are lines.
 func TestBenchProgress(t *testing.T) {
-	points := []bench.Point{{Seconds: -1}, {Seconds: 5, OKPerSecond: 1234, P50: 100, P99: 200}, {Seconds: 10, OKPerSecond: 1000, Errors: 2, Uncertain: 1}}
+	points := []bench.Point{{Seconds: -1}, {Seconds: 5, OKPerSecond: 1234, P50: 100, P99: 200}, {Seconds: 7}, {Seconds: 10, OKPerSecond: 1000, Errors: 2, Uncertain: 1}}
 	var terminal, file bytes.Buffer
 	o := bench.DefaultOptions()
 	for _, w := range []*bytes.Buffer{&terminal, &file} {
@@ -119,8 +119,9 @@ func TestBenchProgress(t *testing.T) {
 		p.end()
 	}
 	lines := strings.Split(terminal.String(), "\r\x1b[K")
-	if len(lines) != 5 || !strings.Contains(lines[1], "warming up") || !strings.HasPrefix(lines[2], "[██████████··········]   5.0 s        1234/s") ||
-		!strings.HasPrefix(lines[3], "[████████████████████]") || !strings.HasSuffix(lines[3], "3 errors") || lines[4] != "" {
+	if len(lines) != 6 || !strings.Contains(lines[1], "warming up") || !strings.HasPrefix(lines[2], "[██████████··········]   5.0 s        1234/s") ||
+		!strings.HasSuffix(lines[3], "0/s  p50           –  p99           –") ||
+		!strings.HasPrefix(lines[4], "[████████████████████]") || !strings.HasSuffix(lines[4], "3 errors") || lines[5] != "" {
 		t.Errorf("%q", lines)
 	}
 	if text := file.String(); !strings.HasPrefix(text, "warming up\n") || strings.ContainsAny(text, "\r\x1b") {
