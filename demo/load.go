@@ -217,7 +217,7 @@ func (l *Load) acknowledge(w *writer, now time.Time) {
 	l.lastAck = now
 	bucket := now.UnixNano() / int64(bucketLength)
 	l.extend(bucket)
-	l.buckets[bucket-l.first]++
+	l.buckets[max(bucket-l.first, 0)]++ // another client may have been entered before, and clocks step back
 	w.recent = append(w.recent, now)
 	old := 0
 	for now.Sub(w.recent[old]) > time.Second {

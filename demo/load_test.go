@@ -54,6 +54,18 @@ func TestGapAndCurve(t *testing.T) {
 	}
 }
 
+// Two clients are entered in another order than they were answered, on the two
+// sides of a border between buckets, or the clock steps back.
+func TestAcknowledgedBeforeTheFirst(t *testing.T) {
+	l, w := &Load{lastAck: noon}, &writer{name: "n1", node: "n1", steady: true}
+	l.note(w, acknowledged, noon.Add(100*time.Millisecond))
+	l.note(w, acknowledged, noon.Add(99*time.Millisecond))
+	l.note(w, acknowledged, noon.Add(-time.Hour))
+	if got := l.curve(noon.Add(250 * time.Millisecond)); !slices.Equal(got, []float64{3}) {
+		t.Errorf("curve %v, want all three in the first bucket", got)
+	}
+}
+
 func TestBars(t *testing.T) {
 	got := bars([]float64{9, 0, 1, 4, 8}, 8, 6, 2)
 	want := []string{
