@@ -60,11 +60,12 @@ type DatabaseGauges struct {
 	KeysExpiring int
 }
 
-// PeerGauges is one other member. MatchIndex is shown by the leader only.
+// PeerGauges is one other member. MatchIndex is shown by the leader only, once it
+// has heard from the peer.
 type PeerGauges struct {
 	ID            string
 	Up            bool
-	MatchIndex    uint64
+	MatchIndex    uint64 // 0 = not yet known
 	SentBytes     uint64
 	ReceivedBytes uint64
 	SendFailures  uint64
@@ -142,14 +143,17 @@ func perPeer(kind, name, help string, value func(p *PeerGauges) float64) gauge {
 	})
 }
 
-// perFollower is a series that only the leader has.
+// perFollower is a series that only the leader has, for each peer of which it
+// knows the log.
 func perFollower(name, help string, value func(g *Gauges, p *PeerGauges) float64) gauge {
 	return many("gauge", name, help, []string{"peer"}, func(g *Gauges, e emit) {
 		if g.Role != roleLeader {
 			return
 		}
 		for i := range g.Peers {
-			e(value(g, &g.Peers[i]), g.Peers[i].ID)
+			if g.Peers[i].MatchIndex > 0 {
+				e(value(g, &g.Peers[i]), g.Peers[i].ID)
+			}
 		}
 	})
 }

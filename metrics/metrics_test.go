@@ -218,6 +218,26 @@ func TestUnknownFiguresAreLeftOut(t *testing.T) {
 	}
 }
 
+// A new leader has not heard from every peer yet, and that is no lag of the
+// whole log.
+func TestPeerThatWasNotHeardYet(t *testing.T) {
+	g := full()
+	g.Peers[1].MatchIndex = 0
+	const want = `
+# HELP redoubt_raft_peer_lag_entries Entries the peer is behind the leader, leader only.
+# TYPE redoubt_raft_peer_lag_entries gauge
+redoubt_raft_peer_lag_entries{peer="n2"} 1
+# HELP redoubt_raft_peer_match_index Highest index known replicated on the peer, leader only.
+# TYPE redoubt_raft_peer_match_index gauge
+redoubt_raft_peer_match_index{peer="n2"} 99
+`
+	reg := prometheus.NewPedanticRegistry()
+	RegisterGauges(reg, func() Gauges { return g })
+	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "redoubt_raft_peer_lag_entries", "redoubt_raft_peer_match_index"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestKnownLabelValuesStartAtZero(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	New(reg)
