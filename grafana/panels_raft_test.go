@@ -4,7 +4,7 @@ func consensus() []panel {
 	return []panel{
 		{kind: "timeseries", title: "Committed entries", width: 8, height: 7, unit: "ops",
 			about:   "Entries a second, as each node learns of them. An entry carries all writes of one pipeline.",
-			queries: q(rate("redoubt_raft_commit_index"), "{{instance}}")},
+			queries: q(slope("redoubt_raft_commit_index"), "{{instance}}")},
 		{kind: "timeseries", title: "Proposals", width: 8, height: 7, unit: "ops",
 			about:   "Batches of writes by the node whose clients sent them.",
 			queries: q(rate("redoubt_raft_proposals_total"), "{{instance}}")},
@@ -62,7 +62,7 @@ func peers() []panel {
 			queries: q("max by (peer) (redoubt_raft_peer_lag_entries{@})", "{{peer}}")},
 		{kind: "timeseries", title: "Replication", width: 8, height: 7, unit: "ops",
 			about:   "Entries a second that each peer acknowledges to the leader.",
-			queries: q("max by (peer) ("+rate("redoubt_raft_peer_match_index")+")", "{{peer}}")},
+			queries: q("max by (peer) ("+slope("redoubt_raft_peer_match_index")+")", "{{peer}}")},
 		{kind: "timeseries", title: "Round trip p99", width: 8, height: 7, unit: "s",
 			about:   "From sending an append until the peer has it on disk and has said so. Much more than the peer's own fsync: the network.",
 			queries: q(quantile("0.99", "redoubt_raft_peer_round_trip_seconds", "@", "instance, peer"), "{{instance}} to {{peer}}")},

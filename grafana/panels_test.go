@@ -61,6 +61,10 @@ func quantile(of, name, selector, by string) string {
 
 func rate(name string) string { return "rate(" + name + "{@}[$__rate_interval])" }
 
+// slope is the rate of an index. A restart or a new leader can set one back, which
+// a rate would take for a counter that began again at 0: a peak of the whole log.
+func slope(name string) string { return "clamp_min(deriv(" + name + "{@}[$__rate_interval]), 0)" }
+
 var good = []level{{0, "green"}}
 
 func badFrom(orange, red float64) []level {
