@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -13,18 +14,24 @@ import (
 
 // Judgement is what the checker says about a history.
 type Judgement struct {
-	Keys      int
+	Keys      int      // that were judged
 	Guilty    []string // keys without an order that explains all replies
 	Undecided []string // keys for which the time was up
 }
 
 // Check asks, for each key, for an order of the operations that agrees with the
-// times and explains all replies. Each key has at most timeout.
-func Check(history []Operation, timeout time.Duration) Judgement {
-	byKey := Split(history)
-	j := Judgement{Keys: len(byKey)}
-	for key, ops := range byKey {
-		switch porcupine.CheckOperationsTimeout(model, porcupineOperations(ops), timeout) {
+// times and explains all replies. Each key has at most timeout; the end of ctx ends
+// the whole.
+func Check(ctx context.Context, history []Operation, timeout time.Duration) Judgement {
+	var j Judgement
+	model := untilEnd(ctx)
+	for key, ops := range Split(history) {
+		result := porcupine.CheckOperationsTimeout(model, porcupineOperations(ops), timeout)
+		if ctx.Err() != nil {
+			break
+		}
+		j.Keys++
+		switch result {
 		case porcupine.Illegal:
 			j.Guilty = append(j.Guilty, key)
 		case porcupine.Unknown:
@@ -36,10 +43,27 @@ func Check(history []Operation, timeout time.Duration) Judgement {
 	return j
 }
 
-// Picture writes the history of one key as a page for the browser.
-func Picture(path string, ops []Operation, timeout time.Duration) error {
-	_, info := porcupine.CheckOperationsVerbose(model, porcupineOperations(ops), timeout)
+// Picture writes the history of one key as a page for the browser, unless ctx ends
+// before.
+func Picture(ctx context.Context, path string, ops []Operation, timeout time.Duration) error {
+	_, info := porcupine.CheckOperationsVerbose(untilEnd(ctx), porcupineOperations(ops), timeout)
+	if ctx.Err() != nil {
+		return nil
+	}
 	return porcupine.VisualizePath(model, info, path)
+}
+
+// untilEnd is the model until ctx ends. Then nothing explains anything, so that the
+// checker is soon through, and its word worth nothing.
+func untilEnd(ctx context.Context) porcupine.Model {
+	m := model
+	m.Step = func(state, input, output any) (bool, any) {
+		if ctx.Err() != nil {
+			return false, state
+		}
+		return model.Step(state, input, output)
+	}
+	return m
 }
 
 // Split returns the history of each key, in the order of the calls, without the

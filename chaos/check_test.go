@@ -1,7 +1,10 @@
 package chaos
 
 import (
+	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -70,7 +73,7 @@ func TestCheck(t *testing.T) {
 		{"missing pair", []Operation{op(2, 3, Both, "", " ")}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			j := Check(c.ops, time.Minute)
+			j := Check(t.Context(), c.ops, time.Minute)
 			if len(j.Undecided) > 0 || len(j.Guilty) > 0 != c.guilty {
 				t.Errorf("judgement %+v, want guilty: %v", j, c.guilty)
 			}
@@ -78,15 +81,41 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// A history for which there is no time is neither right nor wrong.
-func TestCheckWithoutTimeIsUndecided(t *testing.T) {
-	var ops []Operation
-	for i := range 40 { // 2^40 sets of them, none of which explains the end
+// hard is a history that takes for ever: of 2^40 sets of writes none explains the end.
+func hard() (ops []Operation) {
+	for i := range 40 {
 		ops = append(ops, op(0, 1000, Set, fmt.Sprint(i), "OK"))
 	}
-	ops = append(ops, op(2000, 2001, Get, "", "nobody's"))
-	j := Check(ops, time.Millisecond)
+	return append(ops, op(2000, 2001, Get, "", "nobody's"))
+}
+
+// A history for which there is no time is neither right nor wrong.
+func TestCheckWithoutTimeIsUndecided(t *testing.T) {
+	ops := hard()
+	j := Check(t.Context(), ops, time.Millisecond)
 	if len(j.Undecided) != 1 || len(j.Guilty) != 0 {
 		t.Errorf("judgement %+v, want an undecided one", j)
+	}
+}
+
+// Who interrupts a run does not wait for the judge, and what was not judged is no
+// finding.
+func TestCheckEndsWithItsContext(t *testing.T) {
+	ctx, interrupt := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer interrupt()
+	ops := hard()
+	began := time.Now()
+	if j := Check(ctx, ops, time.Minute); j.Keys != 0 || len(j.Guilty) != 0 || len(j.Undecided) != 0 {
+		t.Errorf("judgement %+v, want none", j)
+	}
+	path := filepath.Join(t.TempDir(), "k.html")
+	if err := Picture(ctx, path, ops, time.Minute); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("there is a picture of what was not judged")
+	}
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("it took %s", took)
 	}
 }

@@ -167,11 +167,20 @@ func (x *injector) killFor(ctx context.Context, f Fault, length time.Duration, n
 // slowBefore is how long disks are slow before their power goes.
 const slowBefore = 4 * slowSync
 
-// kill cuts the power of the nodes, at the same moment.
+// kill cuts the power of the nodes, at the same moment: they stand still from then
+// on, while their links are broken, and are killed when nobody hears of it any more.
 func (x *injector) kill(silence *effect, silent bool, nodes []*devcluster.Node) {
 	leader := x.cluster.Leader()
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	for _, n := range nodes {
+		x.exits[n] = append(x.exits[n], exitKilled)
+		if n.Running() {
+			if err := n.Pause(); err != nil {
+				x.failures = append(x.failures, err)
+			}
+		}
+	}
 	majority := len(x.cluster.Nodes)/2 + 1
 	if slices.Contains(nodes, leader) && x.active == 1 && len(x.cluster.Nodes)-len(nodes) >= majority {
 		x.lost = append(x.lost, loss{x.now(), silent})
@@ -180,7 +189,6 @@ func (x *injector) kill(silence *effect, silent bool, nodes []*devcluster.Node) 
 	x.setLinks()
 	var wg sync.WaitGroup
 	for _, n := range nodes {
-		x.exits[n] = append(x.exits[n], exitKilled)
 		wg.Go(n.Kill)
 	}
 	wg.Wait()

@@ -98,15 +98,15 @@ func (r *run) readBack(ctx context.Context, round int, history []Operation) []Op
 	defer cancel()
 	r.load.readAll(healing, history)
 	err := r.cluster.AwaitEqualState(healing)
+	if err == nil {
+		err = r.checkLedger(healing, round)
+	}
 	var diverged *devcluster.DivergedError
 	switch {
-	case ctx.Err() != nil:
 	case errors.As(err, &diverged):
 		r.violate(round, Diverged, "%v", err)
-	case err != nil:
+	case err != nil && ctx.Err() == nil:
 		r.violate(round, NotRecovered, "%v", err)
-	default:
-		r.checkLedger(healing, round)
 	}
 	return r.load.recorder.Take()
 }
@@ -115,8 +115,8 @@ func (r *run) readBack(ctx context.Context, round int, history []Operation) []Op
 const ledgerBatch = 500
 
 // checkLedger reads every acknowledged write of the run back, through another node
-// each round.
-func (r *run) checkLedger(ctx context.Context, round int) {
+// each round. It fails when that node does not answer until ctx ends.
+func (r *run) checkLedger(ctx context.Context, round int) error {
 	n := r.cluster.Nodes[round%len(r.cluster.Nodes)]
 	r.load.mu.Lock()
 	keys := r.load.ledger
@@ -131,14 +131,15 @@ func (r *run) checkLedger(ctx context.Context, round int) {
 		for i, key := range some {
 			if v := values[i]; v.Null || v.Str != ledgerValue(key) {
 				r.violate(round, LostWrite, "%s: SET %s was acknowledged, GET answers %v", n.ID, key, v)
-				return // the others are the same
+				return nil // the others are the same
 			}
 		}
 		keys = keys[len(some):]
 	}
 	if len(keys) > 0 {
-		r.violate(round, NotRecovered, "%s does not answer reads of the ledger", n.ID)
+		return fmt.Errorf("%s does not answer reads of the ledger", n.ID)
 	}
+	return nil
 }
 
 func readSome(n *devcluster.Node, keys []string) ([]resp.Value, error) {
@@ -158,15 +159,16 @@ func readSome(n *devcluster.Node, keys []string) ([]resp.Value, error) {
 	return v.Array, err
 }
 
-// judge asks the checker, and keeps the history of what it objects to.
-func (r *run) judge(round int, history []Operation) error {
+// judge asks the checker, and keeps the history of what it objects to. When ctx ends,
+// the rest of the keys are not judged.
+func (r *run) judge(ctx context.Context, round int, history []Operation) error {
 	r.load.mu.Lock()
 	for _, s := range r.load.surprises {
 		r.violate(round, WrongReply, "%s", s)
 	}
 	r.load.surprises = nil
 	r.load.mu.Unlock()
-	j := Check(history, checkTimeout)
+	j := Check(ctx, history, checkTimeout)
 	r.report.HistoryKeys += j.Keys
 	r.report.HistoryOperations += len(history)
 	for _, key := range j.Guilty {
@@ -176,14 +178,14 @@ func (r *run) judge(round int, history []Operation) error {
 	if len(r.report.Violations) == 0 && len(j.Undecided) == 0 {
 		return nil
 	}
-	return writeHistory(r.cluster.Dir, round, history, append(j.Guilty, j.Undecided...))
+	return writeHistory(ctx, r.cluster.Dir, round, history, append(j.Guilty, j.Undecided...))
 }
 
 // pictures is of how many keys a page is drawn.
 const pictures = 5
 
 // writeHistory writes all operations, one a line, and pages of those keys.
-func writeHistory(dir string, round int, history []Operation, keys []string) error {
+func writeHistory(ctx context.Context, dir string, round int, history []Operation, keys []string) error {
 	f, err := os.Create(filepath.Join(dir, fmt.Sprintf("round-%d.jsonl", round)))
 	if err != nil {
 		return err
@@ -202,7 +204,7 @@ func writeHistory(dir string, round int, history []Operation, keys []string) err
 	byKey := Split(history)
 	for _, key := range keys[:min(pictures, len(keys))] {
 		name := fmt.Sprintf("round-%d-%s.html", round, strings.ReplaceAll(key, ":", "-"))
-		if err := Picture(filepath.Join(dir, name), byKey[key], checkTimeout); err != nil {
+		if err := Picture(ctx, filepath.Join(dir, name), byKey[key], checkTimeout); err != nil {
 			return err
 		}
 	}

@@ -123,24 +123,28 @@ func (r *run) rounds(ctx context.Context) error {
 		err := r.round(ctx, i+1, round)
 		r.figures()
 		r.report.Seconds = time.Since(began).Seconds()
-		if ctx.Err() != nil {
-			r.report.Verdict = Interrupted
-			return nil
-		}
-		if err != nil {
+		interrupted, guilty := ctx.Err() != nil, len(r.report.Violations) > 0
+		if err != nil && !interrupted {
 			return err
 		}
-		r.report.Rounds++
-		r.tell(Progress{Round: i + 1, Faults: round.String(), Done: true})
-		if len(r.report.Violations) > 0 {
+		if guilty || !interrupted {
+			r.report.Rounds++
+			r.tell(Progress{Round: i + 1, Faults: round.String(), Done: true})
+		}
+		if guilty {
 			r.report.Verdict = Guilty
 			break
 		}
+		if interrupted {
+			r.report.Verdict = Interrupted
+			break
+		}
 	}
-	if r.report.Verdict == Innocent && len(r.report.Undecided) > 0 {
+	undecided := len(r.report.Undecided) > 0
+	if r.report.Verdict == Innocent && undecided {
 		r.report.Verdict = Undecided
 	}
-	if r.report.Verdict != Innocent {
+	if r.report.Verdict == Guilty || undecided {
 		r.cluster.KeepDir()
 		r.report.Kept = r.cluster.Dir
 	}
@@ -191,7 +195,7 @@ func (r *run) round(ctx context.Context, number int, round Round) error {
 	if whole {
 		history = append(history, r.readBack(ctx, number, history)...)
 	}
-	return r.judge(number, history)
+	return r.judge(ctx, number, history)
 }
 
 // measure takes down how available the cluster was.

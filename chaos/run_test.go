@@ -68,3 +68,29 @@ func TestCanaries(t *testing.T) {
 		})
 	}
 }
+
+// What was found before an interruption is reported and kept.
+func TestInterruptedRun(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		report  Report
+		verdict Verdict
+		kept    bool
+	}{
+		{"nothing found", Report{}, Interrupted, false},
+		{"an undecided history", Report{Undecided: []string{"k"}}, Interrupted, true},
+		{"a violation", Report{Violations: []Violation{{1, LostWrite, ""}}}, Guilty, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := layOut(t, false)
+			tt.report.Verdict = Innocent
+			r := &run{config: Config{Rounds: 1, Nodes: 3, Kinds: []Kind{PauseOne}, Length: time.Second}, cluster: c, load: newLoad(c, 1), report: &tt.report}
+			r.inject = newInjector(c, r.load.recorder.Now)
+			ctx, interrupt := context.WithCancel(t.Context())
+			interrupt()
+			if err := r.rounds(ctx); err != nil || r.report.Verdict != tt.verdict || (r.report.Kept != "") != tt.kept {
+				t.Errorf("%v: %s, kept %q", err, r.report.Verdict, r.report.Kept)
+			}
+		})
+	}
+}
