@@ -77,10 +77,16 @@ func (c *Core) ChangeMembers(ch MemberChange) (uint64, error) {
 	return c.appendOwn(EntryConfig, next.Append(nil)), nil
 }
 
-// ChangeComplete says that the change whose configuration is at index has come
-// into force for good, as far as this node knows.
-func (c *Core) ChangeComplete(index uint64) bool {
-	return c.log.commit >= max(index, c.configs.latestIndex()) && !c.config().Joint()
+// ChangeComplete says that ch, whose configuration a leader put at index, has come
+// into force for good, as far as this node knows. It is lost when all is settled
+// there and it has not: the leader was replaced before its entry was committed.
+func (c *Core) ChangeComplete(ch *MemberChange, index uint64) (complete, lost bool) {
+	if c.log.commit < max(index, c.configs.latestIndex()) || c.config().Joint() {
+		return false, false
+	}
+	next, err := c.config().changed(ch)
+	complete = err == nil && slices.Equal(next.Members, c.config().Members)
+	return complete, !complete
 }
 
 // upHolds says that the members that are up and caught up are enough to decide

@@ -173,14 +173,3 @@ func (h configHistory) compact(base uint64) configHistory {
 	}
 	return h
 }
-
-// restart begins with a snapshot's; kept: the log behind it has stayed.
-func (h configHistory) restart(index uint64, config Configuration, kept bool) configHistory {
-	next := configHistory{{index, config}}
-	for _, p := range h {
-		if kept && p.index > index {
-			next = append(next, p)
-		}
-	}
-	return next
-}

@@ -46,6 +46,9 @@ func (c *Core) handleAppend(m *Message, freshRound bool) {
 		entries = entries[min(uint64(len(entries)), commit-prev):]
 		prev = commit
 		prevTerm, _ = c.log.term(commit)
+		if len(entries) > 0 && entries[0].Term < prevTerm {
+			return // not from any log that has what is committed
+		}
 	}
 	if !c.log.matches(prev, prevTerm) {
 		c.refuseAppend(m)
@@ -114,13 +117,20 @@ func (c *Core) handleHeartbeat(m *Message) {
 	c.send(Message{Type: MsgHeartbeatReply, To: m.From, Round: c.seenRound})
 }
 
-// handleSnapshot replaces the log's beginning (Figure 13). The snapshot's file
-// is durable already.
+// handleSnapshot replaces the log (Figure 13). The snapshot's file is durable
+// already. A log that holds the snapshot's last entry stays as it is, with all that
+// follows (§7): it only learns that all up to there is committed. To begin it behind
+// the snapshot would mean to write again what is durable and acknowledged, and a
+// crash in the middle of that would lose it.
 func (c *Core) handleSnapshot(m *Message) {
-	if snap := *m.Snapshot; snap.Index > c.log.commit {
+	snap := *m.Snapshot
+	switch {
+	case c.log.matches(snap.Index, snap.Term):
+		c.log.commitTo(snap.Index)
+	case snap.Index > c.log.commit:
 		snap.Config = snap.Config.clone()
-		kept := c.log.restart(snap.Index, snap.Term)
-		c.configs = c.configs.restart(snap.Index, snap.Config, kept)
+		c.log.restart(snap.Index, snap.Term)
+		c.configs = configHistory{{snap.Index, snap.Config}}
 		c.snapshot = &snap
 	}
 	if !c.replaced() {

@@ -246,7 +246,7 @@ func (c *Core) tellCommit(id NodeID, p *progress) {
 	case p.told >= p.notify:
 	case p.match >= p.notify:
 		c.sendHeartbeat(id, p)
-	case p.state == StateReplicate && p.next > p.notify:
+	case p.state == StateReplicate && p.next > p.notify && p.next > c.log.base:
 		c.sendAppend(id, p, nil) // behind the entries that are on their way
 	default:
 		return

@@ -147,22 +147,14 @@ func (l *log) commitTo(i uint64) bool {
 	return true
 }
 
-// restart makes the log begin behind a snapshot. Entries behind it stay when
-// the log holds the snapshot's last entry (§7), and are written once more: the
-// snapshot's place in the write-ahead log is before them.
-func (l *log) restart(index, term uint64) (kept bool) {
-	kept = l.matches(index, term)
-	if kept {
-		l.entries = slices.Clone(l.between(index, l.last()))
-	} else {
-		l.entries = nil
-		l.forgetDurable(l.commit)
-	}
+// restart makes the log begin behind a snapshot, whose last entry it does not hold:
+// nothing of it stays.
+func (l *log) restart(index, term uint64) {
+	l.entries = nil
+	l.forgetDurable(l.commit)
 	l.base, l.baseTerm = index, term
 	l.commit, l.handed, l.written = index, index, index
-	l.bytes = sizeOf(l.entries)
-	l.uncommitted = l.bytes
-	return kept
+	l.bytes, l.uncommitted = 0, 0
 }
 
 // compact forgets the entries up to index.

@@ -12,7 +12,7 @@ import (
 func TestAnyMessageIsSurvived(t *testing.T) {
 	for seed := range uint64(300) {
 		rng := rand.New(rand.NewPCG(seed, 3))
-		s := newSolo(t, 3, HardState{Term: 2, Commit: 1}, logOf(1, 1, 2))
+		s := newSolo(t, 3, HardState{Term: 3, Commit: 2}, logOf(1, 2, 3))
 		switch rng.IntN(4) {
 		case 0:
 			s.electionTimeout()

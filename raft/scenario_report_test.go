@@ -44,12 +44,75 @@ func TestConfigurationBehindASnapshotStays(t *testing.T) {
 	s := newSolo(t, 3, HardState{Term: 1}, entries)
 	snap := SnapshotMeta{Index: 2, Term: 1, Config: recorded(3)}
 	s.hear("2", Message{Type: MsgSnapshot, Snapshot: &snap})
-	out := s.turn()
-	if len(s.config().Removed) != 1 || len(out.Write.Entries) != 1 || out.Install == nil {
-		t.Errorf("in force %+v, wrote %+v", s.config(), out.Write)
+	s.turn()
+	if len(s.config().Removed) != 1 {
+		t.Errorf("in force %+v", s.config())
 	}
 	if config := s.ConfigAt(2); len(config.Removed) != 0 {
 		t.Errorf("at the snapshot %+v", config)
+	}
+}
+
+// What is durable and acknowledged is not written again because a snapshot of what
+// is there already comes in: a crash in the middle of that would lose it.
+func TestSnapshotOfWhatIsThereRewritesNothing(t *testing.T) {
+	s := newSolo(t, 3, HardState{Term: 1}, nil)
+	s.hear("2", Message{Type: MsgAppend, Entries: logOf(1, 1, 1, 1)})
+	if ack := s.one(s.turn(), MsgAppendReply); ack.Index != 4 {
+		t.Fatalf("acknowledged %+v", ack)
+	}
+	s.hear("2", Message{Type: MsgSnapshot, Snapshot: &SnapshotMeta{Index: 2, Term: 1, Config: recorded(3)}})
+	out := s.Flush()
+	if out.Install != nil || out.Write.MustSync || len(out.Write.Entries) > 0 || len(out.Committed) != 2 {
+		t.Errorf("%+v, write %+v", out, out.Write)
+	}
+	if len(out.Sends) != 1 || out.Sends[0].Msg.Index != 2 || out.Sends[0].After != 0 {
+		t.Errorf("answered with %+v", out.Sends)
+	}
+}
+
+// A member that is lost from sight and lacks what the log has no more asks for a
+// read: it is told of the commit when it can be fed again, not behind entries that
+// are gone.
+func TestCommitIsNotToldBehindEntriesThatAreGone(t *testing.T) {
+	s := leads(t, 3)
+	for range 8 {
+		_, _ = s.Propose([]byte("x"))
+	}
+	s.turn()
+	s.ack(s.log.last(), "2")
+	s.turn()
+	big := make([]byte, 5<<10)
+	for range 2 { // the window of 3 is full
+		_, _ = s.Propose(big)
+		s.turn()
+	}
+	for range 12 { // 3 is not heard
+		s.Tick()
+		for _, m := range s.turn().sent(MsgHeartbeat) {
+			if m.To == "2" {
+				s.hear("2", Message{Type: MsgHeartbeatReply, Round: m.Round})
+			}
+		}
+	}
+	s.hear("3", Message{Type: MsgReadIndex, ID: 1, Round: 9})
+	s.turn()
+	round := s.lead.reads.round
+	for range 3 {
+		_, _ = s.Propose([]byte("y"))
+	}
+	s.turn()
+	s.ack(s.log.last(), "2") // from before the round
+	s.turn()
+	s.Applied(s.log.handed)
+	s.Compact(SnapshotMeta{Index: s.log.applied, Term: s.term, Config: s.ConfigAt(s.log.applied)}, s.log.applied)
+	p := s.lead.progress["3"]
+	if p.state != StateReplicate || p.next > s.log.base || p.active(s.ticks, s.cfg.ElectionTicks) {
+		t.Fatalf("3 is not where it should be: %+v, the log begins behind %d", p, s.log.base)
+	}
+	s.hear("2", Message{Type: MsgHeartbeatReply, Round: round})
+	if out := s.turn(); len(out.sent(MsgReadIndexReply)) != 1 || p.notify == 0 {
+		t.Errorf("%+v; still to be told: %d", out.Sends, p.notify)
 	}
 }
 

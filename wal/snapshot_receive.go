@@ -133,6 +133,7 @@ func (r *SnapshotReceiver) Append(chunk []byte, offset int64) error {
 	if r.dirty >= snapshotSyncBytes {
 		r.dirty = 0
 		if err := r.f.Sync(); err != nil {
+			r.Abort() // as in Commit
 			return fmt.Errorf("wal: snapshot: %w", err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -304,5 +305,27 @@ func TestUnfinishedReceivedSnapshots(t *testing.T) {
 	crash(l)
 	if count() != 1 {
 		t.Errorf("%d files, want the overtaken one to be gone", count())
+	}
+}
+
+// What an fsync has lost the next one does not find again: nothing that was stored
+// before it is taken up.
+func TestReceivedBeforeAFailedSyncIsNotTakenUp(t *testing.T) {
+	f, raw := source(t, 20<<20)
+	dir := newDir(t)
+	dir.FS = watchedFS{OS(), func(op, path string) error {
+		if op == "fsync" && strings.HasSuffix(path, receivedSuffix) {
+			return unix.EIO
+		}
+		return nil
+	}}
+	r, _ := mustReceive(t, dir, f)
+	if err := r.Append(raw[:17<<20], 0); !errors.Is(err, unix.EIO) {
+		t.Fatalf("stored: %v", err)
+	}
+	r.Close()
+	dir.FS = OS()
+	if _, offset := mustReceive(t, dir, f); offset > 0 {
+		t.Errorf("taken up at %d", offset)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"redoubt/fsm"
 	"redoubt/raft"
+	"redoubt/resp"
 )
 
 // A leader that restarts has forgotten what it appended in its term. It must not
@@ -193,5 +194,84 @@ func TestProposalThatWasNotSentIsMadeAgain(t *testing.T) {
 				t.Errorf("%d proposals forwarded, %d open: the others wait for their timeout", len(seqs), open)
 			}
 		})
+	}
+}
+
+// What cannot leave before its term is durable is not made before that: it could
+// leave long after its client was answered.
+func TestProposalWaitsForTheTerm(t *testing.T) {
+	m := machineOf(raft.State{HardState: raft.HardState{Term: 5}, Snapshot: raft.SnapshotMeta{Config: members(3)}})
+	hear(m, "n2", 6, raft.Message{Type: raft.MsgHeartbeat})
+	writes := m.Flush().Writes // the disk takes its time
+	late, inTime := batchOf("INCR late"), batchOf("INCR k")
+	m.Submit(late)
+	m.Flush()
+	m.UpMs += 1000
+	for range expireEveryTicks {
+		m.Tick()
+	}
+	if got := string(late.Reply); got != "-"+resp.ErrClusterDown+"\r\n" {
+		t.Errorf("what did not leave in time is answered %q", got)
+	}
+	m.Submit(inTime)
+	if list := forwardsOf(m.Flush().Sends); len(list) > 0 {
+		t.Errorf("forwarded before the term is durable: %+v", list)
+	}
+	for _, w := range writes {
+		m.Wrote(w.Seq)
+	}
+	list := forwardsOf(rest(m).Sends)
+	if len(list) != 1 || len(list[0].Entries) != 1 || &list[0].Entries[0].Data[0] != &inTime.entry[0] {
+		t.Errorf("forwarded afterwards: %+v", list)
+	}
+}
+
+// Nobody else has what was not sent: it is not copied for each new attempt.
+func TestWhatWasNotSentIsNotCopied(t *testing.T) {
+	m := followerOf(t)
+	b := batchOf("INCR k")
+	first := &b.entry[0]
+	m.Submit(b)
+	for range 3 {
+		m.Unsent(forwardsOf(rest(m).Sends)[0])
+		m.Tick()
+	}
+	if list := forwardsOf(rest(m).Sends); len(list) != 1 || &list[0].Entries[0].Data[0] != first {
+		t.Errorf("%+v", list)
+	}
+}
+
+// A node that stops has surely not written what it has not sent.
+func TestStopTakesBackWhatWasNotSent(t *testing.T) {
+	m := followerOf(t)
+	b := batchOf("INCR k")
+	m.Submit(b)
+	m.Stop()
+	if got := string(b.Reply); got != "-"+resp.ErrClusterDown+"\r\n" {
+		t.Errorf("answered %q", got)
+	}
+}
+
+// Deadlines are not the wall clock's, which may jump.
+func TestDeadlinesDoNotJump(t *testing.T) {
+	for _, jumpMs := range []int64{-3_600_000, 3_600_000} {
+		m := followerOf(t)
+		b := batchOf("INCR k")
+		m.Submit(b)
+		rest(m)
+		m.NowMs += jumpMs
+		for range expireEveryTicks {
+			m.Tick()
+		}
+		if b.Answered() {
+			t.Errorf("the clock moved by %d ms: answered %q", jumpMs, b.Reply)
+		}
+		m.UpMs += 1000
+		for range expireEveryTicks {
+			m.Tick()
+		}
+		if !b.Answered() || !bytes.HasPrefix(b.Reply, []byte("-UNCERTAIN")) {
+			t.Errorf("the clock moved by %d ms: after the timeout answered %q", jumpMs, b.Reply)
+		}
 	}
 }

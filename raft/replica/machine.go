@@ -47,13 +47,14 @@ type Limits struct {
 }
 
 // Machine holds the rules of the replica. It is driven by one event at a time,
-// then flushed; it has no clock of its own: nowMs is set before each turn.
+// then flushed; it has no clock of its own: NowMs and UpMs are set before each turn.
 type Machine struct {
 	Core   *raft.Core
 	limits Limits
 	boot   uint64 // names this process life in the origin of entries
 	rng    *rand.Rand
-	NowMs  int64 // wall clock
+	NowMs  int64 // wall clock, for the time in the log; it may jump
+	UpMs   int64 // since the process began, for deadlines; it may not
 
 	seq     uint64
 	pending map[uint64]*Batch // by seq: the entry may have been appended
@@ -115,7 +116,7 @@ func NewMachine(core *raft.Core, newest raft.SnapshotMeta, boot uint64, nowMs in
 
 // Submit takes a batch from a connection.
 func (m *Machine) Submit(b *Batch) {
-	b.deadlineMs = m.NowMs + m.limits.TimeoutMs
+	b.deadlineMs = m.UpMs + m.limits.TimeoutMs
 	m.start(b)
 }
 
@@ -149,7 +150,7 @@ const maxForwardBytes = 1 << 20
 // propose gives the batch's entry to the leader, this node or another.
 func (m *Machine) propose(b *Batch) {
 	leader, term := m.Core.Leader()
-	if leader == "" {
+	if !m.canPropose() {
 		m.waiting = append(m.waiting, b)
 		return
 	}
@@ -273,7 +274,16 @@ func (m *Machine) send(s raft.Send) {
 	m.fx.Sends = append(m.fx.Sends, s.Msg)
 }
 
-// retry proposes again what waits, once a leader is known.
+// canPropose: a leader is known, and so far that the term may be named to it. What
+// would have to wait for the disk is better not made: it could leave long after its
+// client was answered.
+func (m *Machine) canPropose() bool {
+	leader, _ := m.Core.Leader()
+	return leader != "" && (leader == m.Core.ID() || m.Core.TermSeq() <= m.persisted)
+}
+
+// retry proposes again what waits, once that is possible. Reads wait for a leader
+// only, and the core for the rest.
 func (m *Machine) retry() {
 	if leader, _ := m.Core.Leader(); len(m.waiting) == 0 || leader == "" {
 		return
@@ -321,7 +331,7 @@ func (m *Machine) overtaken(term uint64) {
 func (m *Machine) expire() {
 	kept := m.waiting[:0]
 	for _, b := range m.waiting {
-		if m.NowMs < b.deadlineMs {
+		if m.UpMs < b.deadlineMs {
 			kept = append(kept, b)
 			continue
 		}
@@ -330,16 +340,17 @@ func (m *Machine) expire() {
 	clear(m.waiting[len(kept):])
 	m.waiting = kept
 	for _, seq := range sortedKeys(m.pending) {
-		if b := m.pending[seq]; m.NowMs >= b.deadlineMs {
+		if b := m.pending[seq]; m.UpMs >= b.deadlineMs {
 			delete(m.pending, seq)
 			b.uncertain("no majority confirmed the write in time")
 		}
 	}
-	m.reads.expire(m.NowMs)
+	m.reads.expire(m.UpMs)
 }
 
 // Stop answers everything that is still open; the node ends.
 func (m *Machine) Stop() {
+	m.recallForwards()
 	for _, seq := range sortedKeys(m.pending) {
 		m.pending[seq].uncertain("the node is stopping")
 	}
@@ -349,7 +360,7 @@ func (m *Machine) Stop() {
 	}
 	m.waiting, m.refused = nil, nil
 	m.reads.expire(1<<63 - 1)
-	m.NowMs = 1<<63 - 1
+	m.UpMs = 1<<63 - 1
 	m.tickMembership()
 }
 

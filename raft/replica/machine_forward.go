@@ -59,14 +59,21 @@ func (m *Machine) sendForwards() {
 // It cannot wait for the entries of a later term to settle it: the leader that we
 // lost sight of may still be there, and there will be none.
 func (m *Machine) recallForwards() {
-	for _, e := range m.forwards.entries {
+	m.waiting = append(m.waiting, m.takeBack(m.forwards.entries)...)
+	m.forwards = forwards{}
+}
+
+// takeBack returns the batches of entries that nobody else has seen.
+func (m *Machine) takeBack(entries []raft.Entry) (batches []*Batch) {
+	for _, e := range entries {
 		o, _ := fsm.EntryOrigin(e.Data)
 		if b := m.pending[o.Seq]; b != nil {
 			delete(m.pending, o.Seq)
-			m.waiting = append(m.waiting, b)
+			b.proposed = false
+			batches = append(batches, b)
 		}
 	}
-	m.forwards = forwards{}
+	return batches
 }
 
 // Why a leader refuses what was forwarded to it: MsgForwardReply.Index.
@@ -92,14 +99,16 @@ func (m *Machine) forwardRefused(msg raft.Message) {
 }
 
 // Unsent is told that a message was not sent: its link is down, or the queue
-// full. Raft repeats what it needs, but nobody repeats a proposal.
+// full. Raft repeats what it needs, but nobody repeats a proposal. It is made again
+// with the next tick.
 func (m *Machine) Unsent(msg raft.Message) {
-	if msg.Type != raft.MsgForward {
-		return
-	}
-	for _, e := range msg.Entries {
-		o, _ := fsm.EntryOrigin(e.Data)
-		m.forwardRefused(raft.Message{ID: o.Seq, Round: m.boot, Index: refusedForNow})
+	switch msg.Type {
+	case raft.MsgForward:
+		m.refused = append(m.refused, m.takeBack(msg.Entries)...)
+	case raft.MsgChange:
+		if r := m.requestOf(msg.ID); r != nil {
+			r.answered(msg.ID)
+		}
 	}
 }
 

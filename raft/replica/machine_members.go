@@ -18,13 +18,12 @@ type Membership struct {
 
 	done       chan error // gets the outcome, once
 	deadlineMs int64
-	id         uint64 // of the newest attempt
-	asked      bool   // the newest attempt has no answer yet
-	unclear    bool   // an attempt may have had an effect
-	refusal    error  // of the newest attempt, which may be otherwise in a moment
-	index      uint64 // the change is complete when this configuration is; 0 = not accepted yet
-	term       uint64 // in which the leader was asked to hand over
-	askAgain   uint64 // tick
+	open       []uint64 // attempts without an answer: any of them may have had an effect
+	refusal    error    // the newest
+	index      uint64   // the change is complete when this configuration is; 0 = not accepted yet
+	term       uint64   // in which the oldest open attempt was made
+	waitTicks  uint64   // until the next attempt: twice as long each time, for distant leaders
+	askAgain   uint64   // tick
 }
 
 // NewMembership returns a request that has not been made yet.
@@ -41,37 +40,39 @@ var (
 	ErrUnclear  = errors.New("replica: the change is not complete yet, and goes on if it was begun")
 )
 
-// membershipRetryTicks is how long a request waits before it is made again.
+// membershipRetryTicks is how long a request waits at first before it is made again.
 const membershipRetryTicks = 5
 
 // RequestMembership takes a request. It is made until a leader has accepted or
 // refused it; asking twice for one change does no harm.
 func (m *Machine) RequestMembership(r *Membership) {
-	r.deadlineMs = m.NowMs + m.limits.TimeoutMs
+	r.deadlineMs, r.waitTicks = m.UpMs+m.limits.TimeoutMs, membershipRetryTicks
 	m.requests = append(m.requests, r)
 	m.ask(r)
 }
 
 // ask makes a request to the leader, this node or another.
 func (m *Machine) ask(r *Membership) {
-	r.askAgain = m.ticks + membershipRetryTicks
+	r.askAgain = m.ticks + r.waitTicks
 	leader, term := m.Core.Leader()
-	if leader == "" {
+	if !m.canPropose() {
 		return
 	}
-	m.requestID++
-	r.unclear = r.unclear || r.asked
-	r.id, r.term, r.refusal = m.requestID, term, nil
+	if len(r.open) == 0 {
+		r.term = term
+	}
 	if leader == m.Core.ID() {
 		index, err := m.decideMembership(r.Change, r.Transfer)
 		m.membershipAnswered(r, index, err)
 		return
 	}
-	r.asked = true
+	m.requestID++
+	r.waitTicks *= 2
+	r.open = append(r.open, m.requestID)
 	m.send(raft.Send{
 		After: m.Core.TermSeq(),
 		Msg: raft.Message{
-			Type: raft.MsgChange, From: m.Core.ID(), To: leader, Term: term, ID: r.id, Round: m.boot,
+			Type: raft.MsgChange, From: m.Core.ID(), To: leader, Term: term, ID: m.requestID, Round: m.boot,
 			Entries: []raft.Entry{{Data: r.encode()}},
 		},
 	})
@@ -89,19 +90,32 @@ func (m *Machine) decideMembership(change raft.MemberChange, transfer bool) (uin
 }
 
 // membershipAnswered takes in what the leader has decided. What may be otherwise
-// in a moment is asked again.
+// in a moment is asked again; a refusal for good counts when no attempt is left that
+// may have been taken.
 func (m *Machine) membershipAnswered(r *Membership, index uint64, err error) {
-	r.asked = false
 	switch {
 	case err == nil && r.Transfer:
-		r.index, r.unclear = 1, true
+		r.index = 1
 	case err == nil:
-		r.index, r.unclear = max(index, 1), true
-	case slices.Contains(passingRefusals, err):
+		r.index = max(index, 1)
+	case slices.Contains(passingRefusals, err) || len(r.open) > 0:
 		r.refusal = err
 	default:
 		m.settle(r, err)
 	}
+}
+
+// requestOf returns the request that an attempt belongs to, if that is open.
+func (m *Machine) requestOf(attempt uint64) *Membership {
+	i := slices.IndexFunc(m.requests, func(r *Membership) bool { return slices.Contains(r.open, attempt) })
+	if i < 0 {
+		return nil
+	}
+	return m.requests[i]
+}
+
+func (r *Membership) answered(attempt uint64) {
+	r.open = slices.DeleteFunc(r.open, func(id uint64) bool { return id == attempt })
 }
 
 // refusals are the reasons of a leader, as MsgChangeReply.Index counts them from
@@ -118,8 +132,8 @@ var passingRefusals = []error{raft.ErrNotLeader, raft.ErrTransferring, raft.ErrC
 func (m *Machine) membershipAsked(msg raft.Message) {
 	_, term := m.Core.Leader()
 	m.seen.in(term)
-	if msg.Term != term || len(msg.Entries) != 1 || msg.ID <= m.seen.asked[msg.Round] {
-		return // what comes once more must not undo what has happened since
+	if msg.Term != term || msg.Term <= m.bootTerm || len(msg.Entries) != 1 || msg.ID <= m.seen.asked[msg.Round] {
+		return // what comes once more must not undo what has happened since, as in forwarded
 	}
 	m.seen.asked[msg.Round] = msg.ID
 	reply := raft.Message{Type: raft.MsgChangeReply, From: m.Core.ID(), To: msg.From, Term: term, ID: msg.ID, Round: msg.Round}
@@ -136,13 +150,14 @@ func (m *Machine) membershipAsked(msg raft.Message) {
 }
 
 func (m *Machine) membershipReplied(msg raft.Message) {
-	i := slices.IndexFunc(m.requests, func(r *Membership) bool { return r.id == msg.ID })
-	switch {
-	case i < 0 || m.requests[i].index > 0 || msg.Round != m.boot:
-	case !msg.Reject:
-		m.membershipAnswered(m.requests[i], msg.Index, nil)
-	case msg.Index < uint64(len(refusals)):
-		m.membershipAnswered(m.requests[i], 0, refusals[msg.Index])
+	r := m.requestOf(msg.ID)
+	if r == nil || r.index > 0 || msg.Round != m.boot || msg.Reject && msg.Index >= uint64(len(refusals)) {
+		return
+	}
+	if r.answered(msg.ID); msg.Reject {
+		m.membershipAnswered(r, 0, refusals[msg.Index])
+	} else {
+		m.membershipAnswered(r, msg.Index, nil)
 	}
 }
 
@@ -151,13 +166,15 @@ func (m *Machine) membershipReplied(msg raft.Message) {
 func (m *Machine) tickMembership() {
 	for _, r := range slices.Clone(m.requests) {
 		switch {
-		case r.index > 0 && m.isComplete(r):
+		case (r.index > 0 || r.Transfer && len(r.open) > 0) && m.isComplete(r):
 			m.settle(r, nil)
-		case m.NowMs >= r.deadlineMs && (r.asked || r.unclear):
+		case r.index > 0 && m.isLost(r):
+			r.index, r.askAgain = 0, m.ticks+1
+		case m.UpMs >= r.deadlineMs && (r.index > 0 || len(r.open) > 0):
 			m.settle(r, ErrUnclear)
-		case m.NowMs >= r.deadlineMs && r.refusal != nil && r.refusal != raft.ErrNotLeader:
+		case m.UpMs >= r.deadlineMs && r.refusal != nil && r.refusal != raft.ErrNotLeader:
 			m.settle(r, r.refusal)
-		case m.NowMs >= r.deadlineMs:
+		case m.UpMs >= r.deadlineMs:
 			m.settle(r, ErrNoLeader)
 		case r.index == 0 && m.ticks >= r.askAgain:
 			m.ask(r)
@@ -173,7 +190,16 @@ func (m *Machine) isComplete(r *Membership) bool {
 	case m.Core.Removed(me): // and will know no more
 		return r.Change.Kind == raft.Remove && r.Change.ID == me
 	}
-	return m.Core.ChangeComplete(r.index)
+	complete, _ := m.Core.ChangeComplete(&r.Change, r.index)
+	return complete
+}
+
+// isLost: the change was accepted by a leader that was replaced before it was
+// committed. In one term nothing is lost; then somebody else has undone it.
+func (m *Machine) isLost(r *Membership) bool {
+	_, lost := m.Core.ChangeComplete(&r.Change, r.index)
+	_, term := m.Core.Leader()
+	return lost && !r.Transfer && term > r.term
 }
 
 func (m *Machine) settle(r *Membership, err error) {

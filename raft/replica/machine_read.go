@@ -118,9 +118,9 @@ func (m *Machine) confirmed(states []raft.ReadState, failed []uint64) {
 }
 
 // expire answers the reads whose time is up. They did not happen.
-func (r *reads) expire(nowMs int64) {
+func (r *reads) expire(upMs int64) {
 	late := func(b *Batch) bool {
-		if nowMs < b.deadlineMs {
+		if upMs < b.deadlineMs {
 			return false
 		}
 		b.fail(resp.ErrClusterDown)

@@ -74,6 +74,7 @@ type Node struct {
 
 	// Of the loop, for measure.go.
 	now                        time.Time // of this turn
+	began                      time.Time // this life; reads the monotonic clock
 	probes                     map[raft.NodeID]*probe
 	leaderReads, followerReads interface{ Observe(float64) }
 
@@ -153,7 +154,7 @@ func Open(c Config) (*Node, error) {
 	n := &Node{
 		config: c, log: c.Log, metrics: c.Metrics, wal: log,
 		inbox: newQueue[event](), writes: newQueue[logItem](), applies: newQueue[ApplyItem](),
-		quit: make(chan struct{}), dead: make(chan struct{}),
+		quit: make(chan struct{}), dead: make(chan struct{}), began: time.Now(),
 		probes:      map[raft.NodeID]*probe{},
 		leaderReads: c.Metrics.Raft.ReadIndexSeconds(metrics.ReadQuorum), followerReads: c.Metrics.Raft.ReadIndexSeconds(metrics.ReadFollower),
 	}
@@ -220,7 +221,7 @@ func (n *Node) run() {
 		ticked := false
 		select {
 		case <-n.quit:
-			n.machine.NowMs = time.Now().UnixMilli()
+			n.setTime()
 			if n.Err() == nil {
 				n.handle(n.inbox.take())
 				n.machine.Stop()
@@ -232,8 +233,7 @@ func (n *Node) run() {
 		case <-n.inbox.ready:
 		}
 		events := n.inbox.take()
-		n.now = time.Now()
-		n.machine.NowMs = n.now.UnixMilli()
+		n.setTime()
 		n.handle(events)
 		if ticked {
 			n.machine.Tick()
@@ -241,6 +241,11 @@ func (n *Node) run() {
 		n.perform(n.machine.Flush())
 		n.afterTurn(ticked)
 	}
+}
+
+func (n *Node) setTime() {
+	n.now = time.Now()
+	n.machine.NowMs, n.machine.UpMs = n.now.UnixMilli(), n.now.Sub(n.began).Milliseconds()
 }
 
 func (n *Node) handle(events []event) {

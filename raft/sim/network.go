@@ -76,7 +76,7 @@ func (net *network) send(from *node, msg raft.Message) bool {
 		return l.rng.IntN(2) == 0
 	}
 	lane := 0
-	if len(msg.Entries) > 0 {
+	if msg.Type == raft.MsgAppend || len(msg.Entries) > 0 {
 		lane = 1
 	}
 	at := w.nowUs + l.delayUs(k)

@@ -221,7 +221,7 @@ func (n *node) stopped(err error) {
 // is answered, and the log is closed.
 func (n *node) stop() {
 	m := n.machine
-	m.NowMs = n.nowMs()
+	m.NowMs, m.UpMs = n.nowMs(), n.w.nowUs/1000
 	inbox := n.inbox
 	n.inbox = nil
 	for i := range inbox {
@@ -320,7 +320,7 @@ func (n *node) postItem(item inboxItem) {
 func (n *node) turn() {
 	n.turning = false
 	m := n.machine
-	m.NowMs = n.nowMs()
+	m.NowMs, m.UpMs = n.nowMs(), n.w.nowUs/1000
 	inbox := n.inbox
 	n.inbox, n.handled = n.handled[:0], inbox
 	for i := range inbox {

@@ -8,7 +8,7 @@
 // deals with loss, and nothing has to be matched. Per direction there are
 //
 //	ctl   votes, heartbeats, acknowledgements, read rounds, everything small
-//	log   appends with entries, forwarded proposals
+//	log   appends, forwarded proposals
 //	snap  one snapshot; opened on demand
 //
 // so that neither a large append nor a snapshot ever delays a heartbeat.

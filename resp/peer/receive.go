@@ -114,6 +114,10 @@ func (t *Transport) register(h hello, k *link) *inbound {
 		old.link.cancel()
 	}
 	t.inbound[key] = in
+	if p := t.peers[h.from]; p != nil && p.guest && p.addr != h.addr { // it has moved
+		p.cancel()
+		delete(t.peers, h.from)
+	}
 	if t.peers[h.from] == nil && h.addr != "" && !t.closed {
 		t.peers[h.from] = t.newPeerLocked(h.from, h.addr)
 		t.peers[h.from].guest = true
@@ -153,6 +157,9 @@ func (t *Transport) receive(in *inbound) error {
 				return fmt.Errorf("%w: %w", errVerify, err)
 			}
 			verified = now
+		}
+		if in.link.ctx.Err() != nil {
+			return errLinkClosed // what is still in its buffer would mix with a newer connection's
 		}
 		in.traffic.messagesIn.Add(1)
 		m.From, m.To, m.Incarnation = in.from, t.config.Self.NodeID, in.incarnation

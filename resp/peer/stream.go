@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -258,13 +259,20 @@ func (s *stream) write(k *link) error {
 	}
 }
 
+// flush writes a piece at a time: the deadline is for a peer that takes nothing, not
+// for a large message on a slow link.
 func (s *stream) flush(k *link, out []byte) error {
-	if err := k.SetWriteDeadline(time.Now().Add(s.peer.t.config.WriteTimeout)); err != nil {
-		return err
+	for piece := range slices.Chunk(out, flushBytes) {
+		if err := k.SetWriteDeadline(time.Now().Add(s.peer.t.config.WriteTimeout)); err != nil {
+			return err
+		}
+		n, err := k.Write(piece)
+		s.peer.traffic.bytesOut.Add(uint64(n))
+		if err != nil {
+			return err
+		}
 	}
-	n, err := k.Write(out)
-	s.peer.traffic.bytesOut.Add(uint64(n))
-	return err
+	return nil
 }
 
 func appendFrame(dst []byte, q *queued) []byte {

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -55,7 +56,7 @@ func TestLanes(t *testing.T) {
 	for _, typ := range messageTypes {
 		for _, e := range [][]raft.Entry{nil, entries} {
 			want := laneCtl
-			if e != nil || typ == raft.MsgForward {
+			if e != nil || typ == raft.MsgAppend {
 				want = laneLog
 			}
 			if got := laneOf(&raft.Message{Type: typ, Entries: e}); got != want {
@@ -287,4 +288,29 @@ func TestAPeerThatTakesNothingIsGivenUp(t *testing.T) {
 		n1.Send(appendOf(n2, 1, data))
 		return n1.Peers()[0].Reconnects > 0
 	})
+}
+
+// The deadline for writing is for a peer that takes nothing. One that takes a large
+// message slowly gets it whole.
+func TestSlowReaderGetsItAll(t *testing.T) {
+	conn, other := net.Pipe()
+	k := newLink(context.Background(), conn)
+	defer k.close()
+	const timeout = time.Second
+	s := &stream{peer: &peer{t: &Transport{config: Config{WriteTimeout: timeout}}, traffic: &traffic{}}}
+	large := make([]byte, 5*flushBytes)
+	go func() {
+		defer other.Close()
+		pace := time.NewTicker(timeout / 4)
+		defer pace.Stop()
+		for range 5 {
+			<-pace.C
+			if _, err := io.ReadFull(other, make([]byte, flushBytes)); err != nil {
+				return
+			}
+		}
+	}()
+	if err := s.flush(k, large); err != nil || s.peer.traffic.bytesOut.Load() != uint64(len(large)) {
+		t.Errorf("%v, %d bytes of %d were taken", err, s.peer.traffic.bytesOut.Load(), len(large))
+	}
 }

@@ -248,10 +248,11 @@ func (t *Transport) Send(m raft.Message) bool {
 	return p != nil && p.streams[laneOf(&m)].push(m)
 }
 
-// laneOf keeps everything that can be large off the control lane. An append
-// with entries never uses it, however small: appends must keep their order.
+// laneOf keeps everything that can be large off the control lane. An append never
+// uses it, however small, nor empty: it must not overtake the one whose entries it
+// is behind.
 func laneOf(m *raft.Message) lane {
-	if m.Type == raft.MsgForward || len(m.Entries) > 0 {
+	if m.Type == raft.MsgAppend || len(m.Entries) > 0 {
 		return laneLog
 	}
 	return laneCtl
