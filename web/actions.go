@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
 
 	"redoubt/raft"
 	"redoubt/raft/replica"
+	"redoubt/resp"
 )
 
 const (
@@ -80,11 +82,7 @@ func (s *Server) transfer(ctx context.Context, body actionBody) *problem {
 	if recent.Leader == "" {
 		return &problem{status: http.StatusServiceUnavailable, Code: "CLUSTERDOWN", Message: "no leader is known"}
 	}
-	err := s.config.Node.TransferTo(ctx, body.To)
-	if errors.Is(err, replica.ErrNoLeader) {
-		return &problem{status: http.StatusServiceUnavailable, Code: "CLUSTERDOWN", Message: "no leader took the request in time"}
-	}
-	return failed(err)
+	return failed(s.config.Node.TransferTo(ctx, body.To))
 }
 
 // snapshot makes one and waits for it.
@@ -93,25 +91,27 @@ func (s *Server) snapshot(ctx context.Context, body actionBody) *problem {
 	if body.Node == "" || body.Node == recent.ID {
 		return failed(s.config.Node.TakeSnapshot(ctx))
 	}
-	return s.relay(recent.Config, body.Node, "SAVE")
+	for _, m := range recent.Config.Members {
+		if m.ID == body.Node {
+			other := &member{id: m.ID, addrs: addressesOf(m, s.config.Port), clusterID: recent.ClusterID}
+			return s.relay(other, "SAVE")
+		}
+	}
+	return badRequest("%s is no member", body.Node)
 }
 
-// relay has another member run a command.
-func (s *Server) relay(members raft.Configuration, id raft.NodeID, args ...string) *problem {
-	for _, m := range members.Members {
-		if m.ID != id {
-			continue
+// relay has another member run a command, once it has said that it is the one.
+func (s *Server) relay(m *member, args ...string) *problem {
+	if _, err := m.askOther(s.config.Server); err != nil {
+		return &problem{
+			status: http.StatusServiceUnavailable, Code: "UNREACHABLE",
+			Message: fmt.Sprintf("%s does not answer: %v", m.id, err),
 		}
-		client, err := dial(s.cluster.addresses(m)[0], s.config.Server.Settings().RequirePass, askTimeout)
-		if err != nil {
-			return failed(err)
-		}
-		defer client.Close()
-		client.SetTimeout(actionTimeout)
-		_, err = call(client, args...)
-		return failed(err)
 	}
-	return badRequest("%s is no member", id)
+	defer m.hangUp()
+	m.client.SetTimeout(actionTimeout)
+	_, err := call(m.client, args...)
+	return failed(err)
 }
 
 func isVoter(c raft.Configuration, id raft.NodeID) bool {
@@ -123,10 +123,21 @@ func isVoter(c raft.Configuration, id raft.NodeID) bool {
 	return false
 }
 
-// failed says that an action has not come to its end; it may still.
+// failed says what became of an action that has not come to its end. What is not
+// known to be a refusal may have had an effect, or have one later.
 func failed(err error) *problem {
-	if err == nil {
+	var reply resp.ErrorReply
+	switch {
+	case err == nil:
 		return nil
+	case errors.Is(err, replica.ErrNoLeader):
+		return &problem{status: http.StatusServiceUnavailable, Code: "CLUSTERDOWN", Message: "no leader took the request in time"}
+	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrTransferring):
+		return &problem{status: http.StatusServiceUnavailable, Code: "TRYAGAIN", Message: err.Error()}
+	case errors.Is(err, raft.ErrNoTarget), errors.Is(err, raft.ErrNotVoter), errors.Is(err, raft.ErrNoMember):
+		return &problem{status: http.StatusConflict, Code: "REFUSED", Message: err.Error()}
+	case errors.As(err, &reply) && reply.Code() != "ERR": // ERR: a snapshot that was begun and has failed
+		return &problem{status: http.StatusConflict, Code: reply.Code(), Message: err.Error()}
 	}
 	return &problem{status: http.StatusBadGateway, Code: "FAILED", Message: err.Error(), Executed: executedUnknown}
 }

@@ -121,17 +121,6 @@ func (c *cluster) ask(m *member, question func(*server.Server) (*server.StatusPa
 	return done
 }
 
-// addresses of a member, the one where it was last found first.
-func (c *cluster) addresses(m raft.Member) []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	addrs := addressesOf(m, c.config.Port)
-	if known := c.members[m.ID]; known != nil && known.done == nil && known.at != "" {
-		addrs = append([]string{known.at}, addrs...)
-	}
-	return addrs
-}
-
 // forget drops members that are none any more.
 func (c *cluster) forget(members []raft.Member) {
 	known := map[raft.NodeID]bool{}

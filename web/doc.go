@@ -21,8 +21,8 @@
 //     that it may ask: the guard (guard.go) comes before the body is read.
 //  3. Keys and actions are behind the guard. Everything else shows figures of the
 //     node, never a key, a value or the address of a client.
-//  4. An outcome is told as it is. 504 says that it is unknown; every other
-//     error says that nothing was changed.
+//  4. An outcome is told as it is. 504, and 502 of an action, say that it is
+//     unknown; every other error says that nothing was changed.
 //  5. A page of another origin can neither read nor change anything, with or
 //     without a password.
 //
