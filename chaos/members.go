@@ -107,7 +107,6 @@ func (x *injector) completeExchange(ctx context.Context) error {
 		}
 		sleep(ctx, refusedPause)
 	}
-	x.cluster.Forget(gone)
 	x.exchange = exchange{}
-	return nil
+	return x.cluster.Forget(gone)
 }

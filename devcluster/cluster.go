@@ -38,8 +38,8 @@ type Cluster struct {
 	founders string // the --cluster list
 	keep     bool
 
-	networks *namespaces    // nil without Config.Namespaces
-	claims   []net.Listener // on ports that nobody dials, to keep others from their neighbours
+	networks *namespaces  // nil without Config.Namespaces
+	claim    net.Listener // on a port that nobody dials, to keep others from its neighbours; may be nil
 
 	mu    sync.Mutex // guards Nodes and links while Follow and the proxies look at them
 	links map[[2]string]*Link
@@ -86,16 +86,12 @@ func nodesIn(dir string) (count int) {
 
 func nodeID(i int) string { return fmt.Sprintf("n%d", i+1) }
 
-// claimPorts chooses ports that stay this cluster's until Close.
-func (c *Cluster) claimPorts(first, count int) ([]nodePorts, error) {
+// claimPorts chooses ports that stay this cluster's until claim, if not nil, is closed.
+func (c *Cluster) claimPorts(first, count int) (ports []nodePorts, claim net.Listener, err error) {
 	if c.networks != nil {
-		return slices.Repeat([]nodePorts{namespacePorts}, count), nil
+		return slices.Repeat([]nodePorts{namespacePorts}, count), nil, nil
 	}
-	ports, claim, err := choosePorts(first, count)
-	if claim != nil {
-		c.claims = append(c.claims, claim)
-	}
-	return ports, err
+	return choosePorts(first, count)
 }
 
 // layOut gives every node its addresses, and opens the proxies.
@@ -106,10 +102,11 @@ func (c *Cluster) layOut() error {
 			return err
 		}
 	}
-	ports, err := c.claimPorts(c.config.Port, c.config.Nodes)
+	ports, claim, err := c.claimPorts(c.config.Port, c.config.Nodes)
 	if err != nil {
 		return err
 	}
+	c.claim = claim
 	var members []string
 	for _, p := range ports {
 		n, err := c.place(p)
@@ -173,13 +170,11 @@ func (c *Cluster) Close() error {
 		n.Kill()
 	}
 	for _, n := range c.Nodes {
-		if n.proxy != nil {
-			n.proxy.close()
-		}
+		n.release()
 	}
 	c.started.close()
-	for _, l := range c.claims {
-		l.Close()
+	if c.claim != nil {
+		c.claim.Close()
 	}
 	var errs []error
 	if c.networks != nil {

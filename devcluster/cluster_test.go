@@ -25,7 +25,8 @@ func patience(t *testing.T) context.Context {
 	return ctx
 }
 
-func start(t *testing.T, config Config) *Cluster {
+// layOut makes a cluster that does not run yet.
+func layOut(t *testing.T, config Config) *Cluster {
 	t.Helper()
 	config.Program = program
 	if config.Namespaces {
@@ -36,6 +37,12 @@ func start(t *testing.T, config Config) *Cluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func start(t *testing.T, config Config) *Cluster {
+	t.Helper()
+	c := layOut(t, config)
 	if err := c.Start(patience(t)); err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@
 //	c.Link("n1", "n2").Set(devcluster.LinkState{Stalled: true})
 //	c.Heal()
 //	n, err := c.Add()               // one more, which joins when it is started
-//	c.Forget(leader)                // one that has left by REDOUBT MEMBER REMOVE
+//	err = c.Forget(leader)          // one that has left by REDOUBT MEMBER REMOVE
 //
 // # Where things are
 //
@@ -40,7 +40,8 @@
 //
 // Add and Forget say which processes there are; who is a member the nodes decide.
 // A node that is added starts with --join instead of --cluster. Names count on and
-// are never used again. A directory in which the members have changed cannot be taken up again by New.
+// are never used again. What a forgotten node had goes back: ports, namespace and data;
+// its log stays. A directory in which the members have changed cannot be taken up again by New.
 //
 // # Links
 //

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"net"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -65,7 +66,7 @@ func (c *Cluster) Add() (*Node, error) {
 	if first != 0 {
 		first += c.placed
 	}
-	ports, err := c.claimPorts(first, 1)
+	ports, claim, err := c.claimPorts(first, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -75,22 +76,42 @@ func (c *Cluster) Add() (*Node, error) {
 	}
 	n, err := c.place(ports[0])
 	if err != nil {
+		if claim != nil {
+			claim.Close()
+		}
 		return nil, err
 	}
+	n.claim = claim
 	n.join = strings.Join(seeds, ",")
 	return n, nil
 }
 
-// Forget ends a node that is no member any more, and its links. Its files stay
-// until Close.
-func (c *Cluster) Forget(n *Node) {
+// Forget ends a node that is no member any more, with its links, its ports or its
+// namespace, and its data. Its log stays.
+func (c *Cluster) Forget(n *Node) error {
 	n.Kill()
 	c.mu.Lock()
 	// Follow may still go through the old list.
 	c.Nodes = slices.DeleteFunc(slices.Clone(c.Nodes), func(other *Node) bool { return other == n })
 	maps.DeleteFunc(c.links, func(ends [2]string, _ *Link) bool { return slices.Contains(ends[:], n.ID) })
 	c.mu.Unlock()
+	n.release()
+	errs := []error{os.RemoveAll(n.DataDir)}
+	if c.networks != nil {
+		for _, other := range c.Nodes {
+			errs = append(errs, other.namespace.forget(n.namespace))
+		}
+		errs = append(errs, c.networks.remove(n.namespace))
+	}
+	return errors.Join(errs...)
+}
+
+// release gives back what the node has of this machine's ports.
+func (n *Node) release() {
 	if n.proxy != nil {
 		n.proxy.close()
+	}
+	if n.claim != nil {
+		n.claim.Close()
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -18,10 +19,11 @@ type namespaces struct {
 	bridge  string
 	subnet  string // the first three numbers of the addresses
 	members []namespace
+	last    int // the last number in an address; they go round, since a used one is remembered for a while
 }
 
-// namespace is the network of one node.
-type namespace struct{ name, host string }
+// namespace is the network of one node. Its cable ends at the bridge.
+type namespace struct{ name, host, cable string }
 
 // Ports in a namespace, where nobody else takes any.
 var namespacePorts = nodePorts{client: 6379, http: 6379 + httpPortOffset, peer: 6379 + peerPortOffset}
@@ -80,20 +82,25 @@ func (s *namespaces) address(host int) string { return fmt.Sprintf("%s.%d", s.su
 
 // add makes the network of one more node.
 func (s *namespaces) add() (namespace, error) {
-	host := len(s.members) + 1
-	if host >= bridgeHost {
-		return namespace{}, fmt.Errorf("%d network namespaces", host)
+	if len(s.members) == bridgeHost-1 {
+		return namespace{}, fmt.Errorf("more than %d network namespaces", len(s.members))
 	}
-	ns := namespace{name: fmt.Sprintf("%s-%d", s.bridge, host), host: s.address(host)}
+	var ns namespace
+	for taken := true; taken; taken = slices.Contains(s.members, ns) {
+		s.last = s.last%(bridgeHost-1) + 1
+		ns = namespace{
+			name: fmt.Sprintf("%s-%d", s.bridge, s.last), host: s.address(s.last),
+			cable: fmt.Sprintf("%s%d", strings.TrimPrefix(s.bridge, "redoubt"), s.last), // a name has room for 15 letters
+		}
+	}
 	if err := tool("", "ip", "netns", "add", ns.name); err != nil {
 		return ns, err
 	}
 	s.members = append(s.members, ns)
-	outside := fmt.Sprintf("%s%d", strings.TrimPrefix(s.bridge, "redoubt"), host) // a name has room for 15 letters
 	return ns, errors.Join(
-		tool("", "ip", "link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", ns.name),
-		tool("", "ip", "link", "set", outside, "master", s.bridge),
-		tool("", "ip", "link", "set", outside, "up"),
+		tool("", "ip", "link", "add", ns.cable, "type", "veth", "peer", "name", "eth0", "netns", ns.name),
+		tool("", "ip", "link", "set", ns.cable, "master", s.bridge),
+		tool("", "ip", "link", "set", ns.cable, "up"),
 		tool("", "ip", "-n", ns.name, "addr", "add", ns.host+"/24", "dev", "eth0"),
 		tool("", "ip", "-n", ns.name, "link", "set", "eth0", "up"),
 		tool("", "ip", "-n", ns.name, "link", "set", "lo", "up"))
@@ -105,6 +112,11 @@ func (ns namespace) chain() string { return "from-" + ns.host }
 // listen has a node sort what comes from another one into a chain.
 func (ns namespace) listen(from namespace) error {
 	return ns.filter(":"+from.chain()+" - [0:0]", "-A INPUT -s "+from.host+" -j "+from.chain())
+}
+
+// forget takes back what listen has done.
+func (ns namespace) forget(from namespace) error {
+	return ns.filter("-D INPUT -s "+from.host+" -j "+from.chain(), "-F "+from.chain(), "-X "+from.chain())
 }
 
 // bend puts the link from one node to this one into a state.
@@ -130,13 +142,18 @@ func (ns namespace) filter(rules ...string) error {
 	return tool("*filter\n"+strings.Join(rules, "\n")+"\nCOMMIT\n", "ip", "netns", "exec", ns.name, "iptables-restore", "--noflush")
 }
 
+// remove takes the network of one node away. The cable would go along, but later.
+func (s *namespaces) remove(ns namespace) error {
+	s.members = slices.DeleteFunc(s.members, func(other namespace) bool { return other == ns })
+	return errors.Join(tool("", "ip", "link", "del", ns.cable), tool("", "ip", "netns", "del", ns.name))
+}
+
 // close takes all networks away.
 func (s *namespaces) close() error {
 	var errs []error
-	for _, ns := range s.members {
-		errs = append(errs, tool("", "ip", "netns", "del", ns.name)) // its end of the cable goes along, and so the other
+	for len(s.members) > 0 {
+		errs = append(errs, s.remove(s.members[0]))
 	}
-	s.members = nil
 	return errors.Join(append(errs, tool("", "ip", "link", "del", s.bridge))...)
 }
 

@@ -30,7 +30,8 @@ type Node struct {
 	announced string // where the other nodes dial: PeerAddr or a proxy
 	proxy     *proxy // nil without Config.Links
 	namespace namespace
-	join      string // whom it asks to be let in; "" is a founder
+	join      string       // whom it asks to be let in; "" is a founder
+	claim     net.Listener // on a port beside its own; nil: it is in the cluster's
 
 	mu     sync.Mutex
 	run    *run
