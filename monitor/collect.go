@@ -42,7 +42,7 @@ func (c *Collector) Collect() Snapshot {
 		var more []string
 		for _, m := range c.members {
 			if addr := c.addrOf(m); !slices.ContainsFunc(answers, func(a answer) bool { return a.addr == addr }) {
-				more = append(more, addr)
+				more = appendNew(more, addr)
 			}
 		}
 		answers = append(answers, c.refuseStrangers(c.ask(more))...)
@@ -94,14 +94,21 @@ func (c *Collector) refuseStrangers(answers []answer) []answer {
 func (c *Collector) targets() []string {
 	var list []string
 	for _, m := range c.members {
-		list = append(list, c.addrOf(m))
+		list = appendNew(list, c.addrOf(m))
 	}
 	for _, seed := range c.Seeds {
-		if !slices.Contains(list, seed) {
-			list = append(list, seed)
-		}
+		list = appendNew(list, seed)
 	}
 	return list
+}
+
+// appendNew lists each address once: a new member may have the address of the one
+// that it replaces, and a connection has one user at a time.
+func appendNew(list []string, addr string) []string {
+	if slices.Contains(list, addr) {
+		return list
+	}
+	return append(list, addr)
 }
 
 // addrOf is where to find a member: the seed at which it answered, because what
@@ -136,7 +143,7 @@ func leadingPage(answers []answer) *server.StatusPage {
 	return nil
 }
 
-// ask asks several addresses at once.
+// ask asks several addresses, each named once, at the same time.
 func (c *Collector) ask(addrs []string) []answer {
 	answers := make([]answer, len(addrs))
 	links := make([]*resp.Client, len(addrs))

@@ -125,6 +125,38 @@ func TestCollectStaysInOneCluster(t *testing.T) {
 	}
 }
 
+// TestCollectAsksOnce: two members may have one address for a while, when a node
+// is replaced by another at its place.
+func TestCollectAsksOnce(t *testing.T) {
+	w := three()
+	var members []server.MemberStatus
+	first := listen(t, func() string { return pageOf(w.node(1), members...) })
+	second := listen(t, func() string { return pageOf(w.node(3), members...) })
+	members = []server.MemberStatus{
+		{ID: "n1", Role: "voter", Addr: first.addr()},
+		{ID: "n2", Role: "voter", Addr: second.addr()},
+		{ID: "n3", Role: "joining", Addr: second.addr()},
+	}
+	c := Collector{Seeds: []string{first.addr()}, Timeout: 10 * time.Second}
+	defer c.Close()
+	for range 3 {
+		if s := c.Collect(); s.MembersUp != 2 || s.member("n3").Figures == nil || s.member("n2").Error != "node n3 answers there" {
+			t.Fatalf("%+v", s)
+		}
+		if n := len(second.conns); n != 1 {
+			t.Fatalf("%d connections to one address", n)
+		}
+	}
+	second.Close()
+	second.hangUp()
+	s := c.Collect()
+	for _, id := range []string{"n2", "n3"} {
+		if m := s.member(id); m.Figures != nil || m.Error != "connection refused" {
+			t.Errorf("nobody is there: %+v", m)
+		}
+	}
+}
+
 func TestCollectRefuses(t *testing.T) {
 	w := three()
 	stranger := newNode(2)

@@ -94,10 +94,16 @@ func assemble(at time.Time, members []server.MemberStatus, answers []answer) Sna
 		}
 		m.Figures = &Figures{AnsweredAt: a.at, OpsPerSecond: a.page.OpsPerSecond, StatusPage: a.page}
 	}
-	for _, a := range answers { // somebody else may live where a member is thought to be
-		i := slices.IndexFunc(s.Members, func(m Member) bool { return m.Figures == nil && m.Error == "" && m.Addr == a.addr })
-		if i >= 0 && a.page != nil {
-			s.Members[i].Error = fmt.Sprintf("node %s answers there", a.page.Node)
+	for i := range s.Members { // somebody else may live where a member is thought to be
+		m := &s.Members[i]
+		for _, a := range answers {
+			switch {
+			case m.Figures != nil || m.Error != "" || m.Addr != a.addr:
+			case a.page != nil:
+				m.Error = fmt.Sprintf("node %s answers there", a.page.Node)
+			default:
+				m.Error = a.err.Error()
+			}
 		}
 	}
 	slices.SortFunc(s.Members, func(a, b Member) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Addr, b.Addr)) })
