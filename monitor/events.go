@@ -120,13 +120,8 @@ func (d *differ) node(before, m *Figures) {
 	case before.RunID != m.RunID:
 		d.say(LevelWarn, "%s was restarted", id)
 	}
-	if before.Snapshot < m.Snapshot {
-		made := m.SnapshotAt != nil && (before.SnapshotAt == nil || m.SnapshotAt.After(*before.SnapshotAt))
-		if made {
-			d.say(LevelInfo, "%s took a snapshot up to index %s, %s", id, whole(m.Snapshot), size(m.SnapshotBytes))
-		} else {
-			d.say(LevelInfo, "%s received a snapshot up to index %s", id, whole(m.Snapshot))
-		}
+	if before.Snapshot < m.Snapshot { // its own, or the leader's: the page does not say
+		d.say(LevelInfo, "%s has a snapshot up to index %s, %s", id, whole(m.Snapshot), size(m.SnapshotBytes))
 	}
 	if m.StatusPage.Role == RoleCandidate && before.StatusPage.Role != RoleCandidate {
 		d.say(LevelWarn, "%s hears no leader and stands for election", id)

@@ -11,10 +11,6 @@ import (
 // TestEvents: a healthy cluster, something happens, and what is said of it. A
 // line that begins with ! is an error, with ? a warning.
 func TestEvents(t *testing.T) {
-	after := func(seconds int) *time.Time {
-		at := start.Add(time.Duration(seconds) * time.Second)
-		return &at
-	}
 	tests := []struct {
 		name   string
 		before func(w *world) // changes the cluster before the first snapshot
@@ -48,11 +44,10 @@ func TestEvents(t *testing.T) {
 		{"a quick restart", nil, func(w *world) { w.node(2).RunID = "another" }, []string{"?n2 was restarted"}},
 		{"an upgrade", nil, func(w *world) { w.node(2).RunID, w.node(2).Version = "another", "0.2.0" },
 			[]string{"n2 was restarted with version 0.2.0, before it was 0.1.0"}},
-		{"a snapshot of its own", nil, func(w *world) {
-			w.node(2).Snapshot, w.node(2).SnapshotAt, w.node(2).SnapshotBytes = 1200, after(1), 12<<20
-		}, []string{"n2 took a snapshot up to index 1,200, 12M"}},
-		{"a snapshot from the leader", nil, func(w *world) { w.node(2).Snapshot = 1200 },
-			[]string{"n2 received a snapshot up to index 1,200"}},
+		{"a snapshot, taken or received", nil, func(w *world) {
+			at := start.Add(time.Second)
+			w.node(2).Snapshot, w.node(2).SnapshotAt, w.node(2).SnapshotBytes = 1200, &at, 12<<20
+		}, []string{"n2 has a snapshot up to index 1,200, 12M"}},
 		{"a node falls behind", nil, func(w *world) { w.node(3).Ready, w.node(3).NotReady = false, []string{"caught_up: applied 2 of 9"} },
 			[]string{"?n3 is not ready: caught_up: applied 2 of 9"}},
 		{"a node has caught up", func(w *world) { w.node(3).Ready = false }, func(w *world) { w.node(3).Ready = true },
