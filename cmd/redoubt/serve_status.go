@@ -15,16 +15,20 @@ import (
 // webConfig joins the settings of this process with the HTTP port's.
 func (p *process) webConfig() web.Config {
 	c := p.config
-	hosts := []string{}
-	for _, addr := range []string{c.HTTPAddr, c.Announce} {
-		host, _, _ := net.SplitHostPort(addr)
-		hosts = append(hosts, host)
-	}
 	_, port, _ := net.SplitHostPort(p.clients.Addr().String())
 	return web.Config{
 		Node: p.node, Server: p.server, Gatherer: p.reg, Ready: p.ready, Log: p.log,
-		Token: c.HTTPToken, Port: port, Hosts: hosts, Warnings: c.warnings(), Pprof: c.Pprof,
+		Token: c.HTTPToken, Port: port, Hosts: c.hosts(), Warnings: c.warnings(), Pprof: c.Pprof,
 	}
+}
+
+// hosts are the names by which clients know this node.
+func (c *Config) hosts() (list []string) {
+	for _, addr := range []string{c.HTTPAddr, c.Self.Addr} {
+		host, _, _ := net.SplitHostPort(addr)
+		list = append(list, host)
+	}
+	return list
 }
 
 // ready lists the conditions under which this node serves.
