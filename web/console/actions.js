@@ -62,7 +62,7 @@ function describe(name, member, state) {
 
 async function post(path, body) {
   const headers = {'Content-Type': 'application/json', 'Redoubt-Action': path};
-  if (secret) headers.Authorization = 'Bearer ' + secret;
+  if (secret) headers.Authorization = 'Bearer ' + utf8(secret);
   let answer;
   try {
     answer = await fetch('/v1/actions/' + path, {method: 'POST', headers, body: JSON.stringify(body)});
@@ -72,4 +72,9 @@ async function post(path, body) {
   const result = await answer.json();
   if (!answer.ok) throw new Error(result.message);
   return result;
+}
+
+// utf8 writes text as a header takes it: a header has bytes, not characters.
+function utf8(text) {
+  return String.fromCharCode(...new TextEncoder().encode(text));
 }

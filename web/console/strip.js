@@ -25,10 +25,14 @@ export function draw(container, axis, noteElement, now) {
   const from = Math.max(Math.min(known, now - minWindowMs), now - maxWindowMs);
   let shown = 0;
   let leaders = 0;
+  let previous = null; // the last that had a leader: a start of this node changes none
   changes.forEach((c, i) => {
     const end = Math.min(changes[i + 1]?.at ?? now, now);
     if (end <= from || c.leader === null) return;
-    if (c.leader) leaders++;
+    if (c.leader) {
+      if (c.leader !== previous?.leader || c.term !== previous.term) leaders++;
+      previous = c;
+    }
     if (!segments[shown]) {
       segments[shown] = document.createElement('div');
       segments[shown].append(document.createElement('span'));
