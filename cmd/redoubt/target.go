@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,7 +18,8 @@ type target struct {
 	timeout  time.Duration
 }
 
-const targetUsage = `  --addr HOST:PORT    %s (default 127.0.0.1:6379)
+const targetUsage = `  --addr HOST:PORT    %s (default: REDOUBT_ADDR
+                      of the environment, else 127.0.0.1:6379)
   --password TEXT     password of the nodes (default: REDOUBT_PASSWORD or
                       REDOUBT_REQUIREPASS of the environment, which nobody else
                       on the machine can see)
@@ -26,9 +28,14 @@ const targetUsage = `  --addr HOST:PORT    %s (default 127.0.0.1:6379)
 
 // flags enters the options that all tools have.
 func (t *target) flags(f *flag.FlagSet, timeout time.Duration) {
-	f.StringVar(&t.addr, "addr", "127.0.0.1:6379", "")
+	f.StringVar(&t.addr, "addr", defaultAddr(), "")
 	f.StringVar(&t.password, "password", "", "")
 	f.DurationVar(&t.timeout, "timeout", timeout, "")
+}
+
+// defaultAddr is where a node with the settings of this environment listens.
+func defaultAddr() string {
+	return reachable(cmp.Or(os.Getenv(envName("addr")), "127.0.0.1:6379"))
 }
 
 // resolve checks the options and completes them from the environment.
