@@ -82,7 +82,8 @@ func (c *Config) warnings() []string {
 	if c.Reads == "local" {
 		out = append(out, "reads are local: they may return old values")
 	}
-	if !c.ProtectedMode && (!isLoopback(c.Addr) && c.RequirePass == "" || !isLoopback(c.PeerAddr) && c.ClusterSecret == "") {
+	open := !isLoopback(c.Addr) || c.HTTPAddr != "" && !isLoopback(c.HTTPAddr)
+	if !c.ProtectedMode && (open && c.RequirePass == "" || !isLoopback(c.PeerAddr) && c.ClusterSecret == "") {
 		out = append(out, "protected mode is off and this node takes commands from other machines without a password or secret")
 	}
 	if n := voters(c.Bootstrap); n > 0 && n%2 == 0 {

@@ -464,6 +464,8 @@ func TestWarnings(t *testing.T) {
 		{"--fsync no", "fsync is off"},
 		{"--reads local", "may return old values"},
 		{"--addr 0.0.0.0:1 --protected-mode no", "without a password"},
+		{"--http-addr 0.0.0.0:1 --protected-mode no", "without a password"},
+		{"--peer-addr 0.0.0.0:1 --protected-mode no", "without a password or secret"},
 		{"--id a --cluster a=127.0.0.1:1,b=127.0.0.1:2", "2 voters survive no more failures than 1"},
 		{"--heartbeat 5ms --election-timeout 20ms", "election timeout is short"},
 	} {

@@ -217,4 +217,7 @@ func TestSystemdUnit(t *testing.T) {
 	if !strings.Contains(unit, "RestartPreventExitStatus=2 3 74\n") || exitUsage != 2 || exitRefused != 3 || exitDisk != 74 {
 		t.Error("the exit codes of the unit are not those of the program")
 	}
+	if !strings.Contains(unit, "Environment=GOTRACEBACK=crash\n") {
+		t.Error("a node that has crashed, with code 2, is not started again")
+	}
 }

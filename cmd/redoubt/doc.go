@@ -12,8 +12,10 @@
 //	 1  failed; the last line on standard error says why. Of status and health:
 //	    something is wrong with the cluster or the node, and they have printed what.
 //	    Of member: the change is not complete, and the last line says how far it is
-//	 2  wrong usage: unknown subcommand or setting, or settings that do not go together
-//	 3  the cluster refuses this node, or its state differs from the leader's;
-//	    starting it again is useless
+//	 2  wrong usage: unknown subcommand or setting, or settings that do not go together.
+//	    With a stack trace that begins with "panic:" or "fatal error:" it is a crash;
+//	    GOTRACEBACK=crash makes that the signal SIGABRT
+//	 3  the cluster or the data directory refuses this node, or its state differs from
+//	    the leader's; starting it again is useless
 //	74  the disk failed: a write or fsync was refused, or what was read is damaged
 package main

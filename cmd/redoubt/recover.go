@@ -60,7 +60,10 @@ func runRecover(_ context.Context, args []string, stdout, stderr io.Writer) int 
 	}
 	if err := o.run(os.Stdin, stdout); err != nil {
 		fmt.Fprintf(stderr, "redoubt: %v\n", err)
-		return exitCode(err)
+		if code := exitCode(err); code == exitDisk {
+			return code
+		}
+		return exitError
 	}
 	return exitOK
 }

@@ -36,6 +36,9 @@ func runNode(ctx context.Context, args []string, disk func(dataDir string) wal.F
 		return usageError(stderr, err, "redoubt help serve")
 	}
 	log := newLogger(c, stderr)
+	for _, w := range c.warnings() {
+		log.Warn(w, "event", "config")
+	}
 	limitMemory(log)
 	if err := serve(ctx, c, disk(c.DataDir), log, stdout); err != nil {
 		log.Error("stopped", "event", "stop", "err", err)
@@ -62,6 +65,10 @@ func serve(ctx context.Context, c *Config, disk wal.FS, log *slog.Logger, stdout
 	p := &process{config: c, disk: disk, log: log, reg: prometheus.NewRegistry()}
 	p.metrics = metrics.New(p.reg)
 	created, err := p.open(ctx)
+	if errors.Is(err, context.Canceled) {
+		log.Info("stopping before it has begun: asked to by a signal", "event", "stop")
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -29,10 +29,10 @@ func identity(ctx context.Context, c *Config, dir wal.Dir, log *slog.Logger) (id
 	}
 	if found {
 		if id.NodeID != raft.NodeID(c.ID) {
-			return id, false, fmt.Errorf("data directory %s belongs to node %s, not to %s", c.DataDir, id.NodeID, c.ID)
+			return id, false, fmt.Errorf("%w: %s belongs to node %s, not to %s", wal.ErrIdentity, c.DataDir, id.NodeID, c.ID)
 		}
 		if id.Databases != c.Databases {
-			return id, false, fmt.Errorf("data directory %s was made with --databases %d; that cannot be changed to %d", c.DataDir, id.Databases, c.Databases)
+			return id, false, fmt.Errorf("%w: %s was made with --databases %d; that cannot be changed to %d", wal.ErrIdentity, c.DataDir, id.Databases, c.Databases)
 		}
 		return id, false, nil
 	}
@@ -92,7 +92,7 @@ func isTerminal(w any) bool {
 	return ok && term.IsTerminal(f.Fd())
 }
 
-// exitCode tells a failing disk from everything else.
+// exitCode tells a failing disk, and a node that is refused, from everything else.
 func exitCode(err error) int {
 	var damaged *wal.CorruptError
 	if errors.As(err, &damaged) {
@@ -103,8 +103,10 @@ func exitCode(err error) int {
 			return exitDisk
 		}
 	}
-	if errors.Is(err, replica.ErrRefused) || errors.Is(err, replica.ErrDiverged) {
-		return exitRefused
+	for _, refused := range []error{wal.ErrIdentity, replica.ErrRefused, replica.ErrDiverged} {
+		if errors.Is(err, refused) {
+			return exitRefused
+		}
 	}
 	return exitError
 }

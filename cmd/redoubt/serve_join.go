@@ -50,9 +50,12 @@ func (j *joiner) join(ctx context.Context, patience time.Duration) (clusterID st
 	defer retry.Stop()
 	for deadline := time.Now().Add(patience); ; {
 		for _, addr := range j.config.seeds() {
-			if clusterID, err = j.ask(addr); err == nil {
+			if clusterID, err = j.ask(ctx, addr); err == nil {
 				j.log.Info("a member of the cluster", "event", "join", "by", addr, "cluster", clusterID)
 				return clusterID, nil
+			}
+			if ctx.Err() != nil {
+				return "", ctx.Err()
 			}
 			err = fmt.Errorf("--join %s: %w", addr, err)
 			if errors.As(err, new(unfit)) {
@@ -71,17 +74,19 @@ func (j *joiner) join(ctx context.Context, patience time.Duration) (clusterID st
 	}
 }
 
-// ask has one node add this one. Errors but unfit may pass.
-func (j *joiner) ask(addr string) (clusterID string, err error) {
+// ask has one node add this one. Errors but unfit may pass, or be another node's
+// trouble alone.
+func (j *joiner) ask(ctx context.Context, addr string) (clusterID string, err error) {
 	c := j.config
 	link, err := monitor.Connect(addr, c.RequirePass, c.CommandTimeout+time.Second)
 	if err != nil {
-		return "", asUnfit(err)
+		return "", noAccess(err)
 	}
 	defer link.Close()
+	defer context.AfterFunc(ctx, func() { _ = link.Close() })()
 	page, err := monitor.Status(link)
 	if err != nil {
-		return "", asUnfit(err)
+		return "", noAccess(err)
 	}
 	if page.Leader == "" {
 		return "", fmt.Errorf("%s knows no leader", page.Node)
@@ -101,18 +106,20 @@ func (j *joiner) ask(addr string) (clusterID string, err error) {
 	}
 	v, err := link.Do("REDOUBT", "MEMBER", "ADD", c.ID, server.AnnouncedForm(c.Self))
 	if err == nil {
-		err = asUnfit(v.Err())
+		err = v.Err()
+	}
+	if replyCode(err) != "" && !mayPass(err) {
+		return "", unfit{monitor.InWords(err)}
 	}
 	return page.ClusterID, err
 }
 
-// asUnfit makes refusals of nodes final, except for those that say "later".
-func asUnfit(err error) error {
-	var reply resp.ErrorReply
-	if errors.As(err, &reply) && !mayPass(err) {
+// noAccess makes a missing or wrong password final: all nodes have the same.
+func noAccess(err error) error {
+	if code := replyCode(err); code == "NOAUTH" || code == "WRONGPASS" {
 		return unfit{monitor.InWords(err)}
 	}
-	return err
+	return monitor.InWords(err)
 }
 
 // isListed says that the members wait for this node already. It is unfit if its
@@ -151,7 +158,7 @@ func (j *joiner) checkDatabases(link *resp.Client) error {
 		err = v.Err()
 	}
 	if err != nil {
-		return asUnfit(err)
+		return noAccess(err)
 	}
 	if want := strconv.Itoa(j.config.Databases); len(v.Array) == 2 && v.Array[1].Str != want {
 		return unfitf("the cluster has --databases %s, this node %s", v.Array[1].Str, want)
