@@ -21,8 +21,10 @@ const (
 	// ttlHeader tells how many seconds a key has left, as far as the clock of
 	// this node agrees with that of the leader.
 	ttlHeader = "Redoubt-TTL"
-	// bodyTimeout is what a client may take to send or to receive a value.
-	bodyTimeout = time.Minute
+	// bodyTimeout is what a client may take to send a value, and again to receive
+	// an answer. pauseTimeout is how long CLIENT PAUSE may hold a request between.
+	bodyTimeout  = time.Minute
+	pauseTimeout = time.Minute
 )
 
 // serveKey is the REST door: one request is one batch, of which one command at
@@ -47,10 +49,7 @@ func (s *Server) serveKey(w http.ResponseWriter, r *http.Request, escapedKey str
 	}
 	q, p := s.parseKeyRequest(r, escapedKey)
 	if p == nil {
-		deadline := time.Now().Add(bodyTimeout)
-		rc := http.NewResponseController(w)
-		_ = rc.SetReadDeadline(deadline) // unsupported by tests without a socket
-		_ = rc.SetWriteDeadline(deadline)
+		_ = allow(w, bodyTimeout)
 		p = serve(w, r, q)
 	}
 	if p != nil {
@@ -63,7 +62,7 @@ func (s *Server) getKey(w http.ResponseWriter, r *http.Request, q *keyRequest) *
 	b := replica.NewBatch()
 	b.Reads = q.reads
 	b.Commands = []fsm.Command{q.watch(&version), q.command("GET"), q.command("PEXPIRETIME")}
-	replies, p := s.execute(r.Context(), b)
+	replies, p := s.execute(w, r, b)
 	if p != nil {
 		return p
 	}
@@ -113,7 +112,7 @@ func (s *Server) putKey(w http.ResponseWriter, r *http.Request, q *keyRequest) *
 	var before, after []fsm.Watch
 	b := replica.NewBatch()
 	b.Commands = []fsm.Command{q.watch(&before), q.guarded(set), q.watch(&after)}
-	replies, p := s.execute(r.Context(), b)
+	replies, p := s.execute(w, r, b)
 	if p != nil {
 		return p
 	}
@@ -132,7 +131,7 @@ func (s *Server) putKey(w http.ResponseWriter, r *http.Request, q *keyRequest) *
 func (s *Server) deleteKey(w http.ResponseWriter, r *http.Request, q *keyRequest) *problem {
 	b := replica.NewBatch()
 	b.Commands = []fsm.Command{q.guarded(q.command("DEL"))}
-	replies, p := s.execute(r.Context(), b)
+	replies, p := s.execute(w, r, b)
 	if p != nil {
 		return p
 	}
@@ -143,16 +142,30 @@ func (s *Server) deleteKey(w http.ResponseWriter, r *http.Request, q *keyRequest
 	return nil
 }
 
-// execute runs a batch and takes its replies apart, one for each command.
-func (s *Server) execute(ctx context.Context, b *replica.Batch) ([]resp.Value, *problem) {
+// allow gives the client so much time from now on.
+func allow(w http.ResponseWriter, d time.Duration) error {
+	rc, deadline := http.NewResponseController(w), time.Now().Add(d)
+	return errors.Join(rc.SetReadDeadline(deadline), rc.SetWriteDeadline(deadline)) // unsupported without a socket
+}
+
+// execute runs a batch and takes its replies apart, one for each command. What
+// may have been executed is answered, so the time of the client begins anew.
+func (s *Server) execute(w http.ResponseWriter, r *http.Request, b *replica.Batch) ([]resp.Value, *problem) {
+	ctx, cancel := context.WithTimeout(r.Context(), pauseTimeout)
+	defer cancel()
+	// A deadline that passes meanwhile would end r's context.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	defer allow(w, bodyTimeout)
 	writes := false
 	for i := range b.Commands {
 		writes = writes || b.Commands[i].Class() == fsm.Write
 	}
 	switch err := s.config.Server.Execute(ctx, b); {
 	case err == nil:
-	case errors.Is(err, server.ErrClosed), ctx.Err() != nil && errors.Is(err, ctx.Err()):
+	case errors.Is(err, server.ErrClosed):
 		return nil, closing()
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return nil, fromError(resp.ErrorReply(resp.TryAgain("CLIENT PAUSE is in force")))
 	case writes:
 		return nil, uncertain("the node has stopped")
 	default:

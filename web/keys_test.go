@@ -1,8 +1,11 @@
 package web
 
 import (
+	"context"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -244,9 +247,7 @@ func TestDoorFollowsTheServer(t *testing.T) {
 		t.Errorf("%d commands were counted, want 6: WATCH, SET, WATCH and WATCH, GET, PEXPIRETIME", got)
 	}
 
-	near, far := net.Pipe()
-	go p.clients.ServeConn(far)
-	admin := resp.NewClient(near, patience)
+	admin := p.admin()
 	defer admin.Close()
 	if _, err := call(admin, "CLIENT", "PAUSE", "100000", "WRITE"); err != nil {
 		t.Fatal(err)
@@ -266,3 +267,54 @@ func TestDoorFollowsTheServer(t *testing.T) {
 		t.Errorf("after the pause: %d, want 204", code)
 	}
 }
+
+// admin is a RESP connection to the node.
+func (p *port) admin() *resp.Client {
+	near, far := net.Pipe()
+	go p.clients.ServeConn(far)
+	return resp.NewClient(near, patience)
+}
+
+// A request that is held for too long is not executed and says so; one that is
+// executed has all the time it needs for its answer, whatever it took before.
+func TestHeldRequestsAreAnswered(t *testing.T) {
+	p := start(t, options{values: func(v *server.Values) { v.ProtectedMode = false }})
+	admin := p.admin()
+	defer admin.Close()
+	if _, err := call(admin, "CLIENT", "PAUSE", "100000", "WRITE"); err != nil {
+		t.Fatal(err)
+	}
+	put := func(ctx context.Context, body io.Reader) *deadlines {
+		r := httptest.NewRequestWithContext(ctx, "PUT", "/v1/keys/a", body)
+		r.Host, r.RemoteAddr = "127.0.0.1:7379", "127.0.0.1:55555"
+		w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+		p.http.Handler.ServeHTTP(w, r)
+		return w
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if w := put(ctx, strings.NewReader("x")); w.Code != 503 || !strings.Contains(w.Body.String(), `"executed":"no"`) || !strings.Contains(w.Body.String(), "PAUSE") {
+		t.Errorf("held for too long: %d %s", w.Code, w.Body)
+	}
+	held := make(chan *deadlines, 1)
+	body, upload := io.Pipe()
+	go func() { held <- put(t.Context(), body) }()
+	_, _ = upload.Write([]byte("x")) // returns when it was read
+	_ = upload.Close()
+	unpaused := time.Now()
+	if _, err := call(admin, "CLIENT", "UNPAUSE"); err != nil {
+		t.Fatal(err)
+	}
+	if w := <-held; w.Code != 201 || w.read.Before(unpaused.Add(bodyTimeout)) || w.write.Before(unpaused.Add(bodyTimeout)) {
+		t.Errorf("%d, read until %s and written until %s, executed after %s", w.Code, w.read, w.write, unpaused)
+	}
+}
+
+// deadlines notes until when a client may send and receive.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	read, write time.Time
+}
+
+func (d *deadlines) SetReadDeadline(t time.Time) error  { d.read = t; return nil }
+func (d *deadlines) SetWriteDeadline(t time.Time) error { d.write = t; return nil }
