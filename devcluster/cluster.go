@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -61,11 +63,16 @@ func New(config Config) (c *Cluster, err error) {
 	} else if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	switch n := nodesIn(c.Dir); {
+	n := nodesIn(c.Dir)
+	switch {
 	case n > 0 && n != config.Nodes:
 		return nil, fmt.Errorf("%s holds a cluster of %d nodes, not of %d", c.Dir, n, config.Nodes)
 	case n > 0 && (config.Port == 0 || config.Namespaces):
 		return nil, fmt.Errorf("%s holds a cluster that knows its own addresses: it cannot be started on other ones", c.Dir)
+	case config.Port != 0:
+		if err := notePort(c.Dir, config.Port, n == 0); err != nil {
+			return nil, err
+		}
 	}
 	c.started = newStarter()
 	if err := c.layOut(); err != nil {
@@ -76,12 +83,34 @@ func New(config Config) (c *Cluster, err error) {
 
 // nodesIn counts the nodes that have data in the directory.
 func nodesIn(dir string) (count int) {
-	for {
-		if _, err := os.Stat(filepath.Join(dir, nodeID(count))); err != nil {
-			return count
+	entries, _ := os.ReadDir(dir) // what cannot be read cannot be written, which is told then
+	for _, e := range entries {
+		number, err := strconv.Atoi(strings.TrimPrefix(e.Name(), "n"))
+		if err == nil && e.IsDir() && e.Name() == nodeID(number-1) {
+			count++
 		}
-		count++
 	}
+	return count
+}
+
+// notePort has a new directory keep the port of its first node, and refuses another
+// one later: the nodes know each other by it.
+func notePort(dir string, port int, first bool) error {
+	path := filepath.Join(dir, "port")
+	if first {
+		return os.WriteFile(path, fmt.Appendln(nil, port), 0o600)
+	}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // from before it was kept
+	}
+	if err != nil {
+		return err
+	}
+	if was := strings.TrimSpace(string(text)); was != strconv.Itoa(port) {
+		return fmt.Errorf("%s holds a cluster whose first node is at port %s: it cannot be started at port %d", dir, was, port)
+	}
+	return nil
 }
 
 func nodeID(i int) string { return fmt.Sprintf("n%d", i+1) }

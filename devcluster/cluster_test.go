@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -177,6 +178,10 @@ func TestKeptDirectory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	config.Port++
+	if _, err := New(config); err == nil {
+		t.Error("it is taken up at another port")
+	}
 	if terms[1] <= terms[0] {
 		t.Errorf("term %d after term %d: the second start did not go on from the first", terms[1], terms[0])
 	}
@@ -194,6 +199,21 @@ func TestKeptDirectoryOfAnotherClusterIsRefused(t *testing.T) {
 	}
 	if _, err := New(Config{Program: program, Nodes: 3, Dir: dir}); err == nil {
 		t.Error("nodes that are kept, on any ports")
+	}
+	if err := os.Remove(filepath.Join(dir, nodeID(0))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(Config{Program: program, Nodes: 3, Dir: dir}); err == nil {
+		t.Error("the first node has left, and another begins beside what the others have")
+	}
+	if err := os.Mkdir(filepath.Join(dir, nodeID(0)), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := notePort(dir, 21000, true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(Config{Program: program, Nodes: 3, Dir: dir, Port: 21001}); err == nil || !strings.Contains(err.Error(), "first node is at port 21000") {
+		t.Errorf("nodes that are kept, at another port: %v", err)
 	}
 }
 

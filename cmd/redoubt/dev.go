@@ -29,7 +29,8 @@ that are killed again, until Ctrl-C stops them all.
   --nodes N       how many (default 3)
   --port P        clients of the first node, the others follow; HTTP is 1000 above,
                   the traffic between nodes 10000 above (default 7001)
-  --data-dir DIR  where data and logs are kept (default: thrown away at the end)
+  --data-dir DIR  where data and logs are kept, for another start with the same
+                  --nodes and --port (default: thrown away at the end)
 `
 
 // devRestartDelay is how long a killed node stays away: long enough to see what
@@ -162,6 +163,14 @@ func (d *dev) tell(format string, args ...any) {
 	fmt.Fprintf(d.out, "%s  %s\n", time.Now().Format("15:04:05.000"), fmt.Sprintf(format, args...))
 }
 
+// ending says how a process ended that is started again.
+func ending(code int, log string) string {
+	if code < 0 {
+		return "was killed"
+	}
+	return fmt.Sprintf("ended with code %d (its log is %s)", code, log)
+}
+
 // supervise starts a node that ends again, until ctx ends; like the unit for
 // systemd of docs/OPERATIONS.md it leaves those alone that had a reason.
 func (d *dev) supervise(ctx context.Context, n *devcluster.Node) {
@@ -172,7 +181,7 @@ func (d *dev) supervise(ctx context.Context, n *devcluster.Node) {
 			<-ctx.Done()
 			return
 		}
-		d.tell("%s was killed; it is started again in %v", n.ID, devRestartDelay)
+		d.tell("%s %s; it is started again in %v", n.ID, ending(code, n.LogFile), devRestartDelay)
 		select {
 		case <-ctx.Done():
 			return

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ type devProcess struct {
 }
 
 // startDevProcess runs it and reads what it prints up to the hint about Ctrl-C.
-func startDevProcess(t *testing.T, nodes int) *devProcess {
+func startDevProcess(t *testing.T, nodes int, more ...string) *devProcess {
 	t.Helper()
 	path, err := built()
 	if err != nil {
@@ -34,6 +35,7 @@ func startDevProcess(t *testing.T, nodes int) *devProcess {
 	}
 	d := &devProcess{port: portWithOthersAbove(t, nodes)}
 	d.cmd = exec.Command(path, "dev", "--nodes", fmt.Sprint(nodes), "--port", fmt.Sprint(d.port))
+	d.cmd.Args = append(d.cmd.Args, more...)
 	d.cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir()) // a killed one cannot remove its data
 	out, err := d.cmd.StdoutPipe()
 	if err != nil {
@@ -140,4 +142,30 @@ func TestDevKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.awaitNodesGone(t)
+}
+
+// Only what a signal has ended was killed.
+func TestDevSaysHowANodeEnded(t *testing.T) {
+	for code, want := range map[int]string{-1: "was killed", 1: "ended with code 1 (its log is n1.log)"} {
+		if got := ending(code, "n1.log"); got != want {
+			t.Errorf("code %d: %q, want %q", code, got, want)
+		}
+	}
+}
+
+// The nodes of a directory know each other by their ports.
+func TestDevAtAnotherPort(t *testing.T) {
+	d := startDevProcess(t, 1, "--data-dir", t.TempDir())
+	if err := d.cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	args := []string{"--nodes", "1", "--port", fmt.Sprint(d.port + 1), "--data-dir", d.cmd.Args[len(d.cmd.Args)-1]}
+	want := fmt.Sprintf("holds a cluster whose first node is at port %d", d.port)
+	if code := runDev(t.Context(), args, &out, &errs); code != exitError || !strings.Contains(errs.String(), want) {
+		t.Errorf("code %d, %s%s", code, &out, &errs)
+	}
 }

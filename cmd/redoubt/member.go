@@ -48,7 +48,8 @@ at --addr does not answer, or is the one that leaves.
   --no-wait           return when the change is begun
   --json              print the list as JSON
   --addr HOST:PORT    any member, or several, separated by commas
-                      (default: REDOUBT_ADDR of the environment, else 127.0.0.1:6379)
+                      (default: REDOUBT_ADDR of the environment, else
+                      127.0.0.1:6379)
   --password TEXT     password of the nodes (default: REDOUBT_PASSWORD or
                       REDOUBT_REQUIREPASS of the environment)
   --timeout DURATION  how long to wait for the change to be complete (default 2m0s)
