@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +93,23 @@ func TestReadersAreBounded(t *testing.T) {
 		p.hub.join("")
 	}
 	p.run([]step{{request: "GET /events", code: 503, want: "~TOOMANY", answers: []string{"Retry-After: 1"}}})
+}
+
+// HEAD is answered with the headers alone, and takes no reader's place.
+func TestHeadOfEvents(t *testing.T) {
+	p := start(t, options{})
+	for range maxStreams {
+		p.hub.join("")
+	}
+	gone, cancel := context.WithCancel(t.Context()) // a stream would end at once
+	cancel()
+	r := httptest.NewRequestWithContext(gone, "HEAD", "/events", nil)
+	r.Host = "127.0.0.1:7379"
+	w := httptest.NewRecorder()
+	p.http.Handler.ServeHTTP(w, r)
+	if w.Code != 200 || w.Body.Len() > 0 || w.Header().Get("Content-Type") != "text/event-stream" {
+		t.Errorf("%d %v %q", w.Code, w.Header(), w.Body)
+	}
 }
 
 // Events arrive over a socket, longer than the server lets other answers take.

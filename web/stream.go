@@ -15,6 +15,13 @@ const (
 // serveEvents is /events: the state every second and events as they happen,
 // until the reader goes or is too slow.
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx: pass it on at once
+	if r.Method == http.MethodHead {
+		return // who wants no body would wait for its end in vain
+	}
 	st := s.hub.join(r.Header.Get("Last-Event-ID"))
 	if st == nil {
 		(&problem{
@@ -25,10 +32,6 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	defer s.hub.leave(st)
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Time{}) // a reader has nothing more to say
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // nginx: pass it on at once
 	for message := []byte(retryMs); ; {
 		if rc.SetWriteDeadline(time.Now().Add(writeTimeout)) != nil {
 			return
