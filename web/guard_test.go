@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -108,22 +109,37 @@ func TestGuessesAreSlow(t *testing.T) {
 		values: func(v *server.Values) { v.RequirePass = "geheim" },
 		config: func(c *Config) { c.Token = "t0ken" },
 	})
-	from := &net.TCPAddr{IP: net.IPv4(10, 0, 0, 9), Port: 1}
-	tries := 0
-	for wait := time.Duration(0); wait == 0; tries++ {
-		if tries%2 == 0 {
-			_, wait = p.clients.Authenticate("default", "wrong", from)
-		} else {
-			wait = p.clients.WrongSecret(from)
-		}
-		if tries > 1000 {
-			t.Fatal("a thousand guesses without waiting")
+	guess := func(ctx context.Context, method, path string) (code int) {
+		r := httptest.NewRequestWithContext(ctx, method, path, nil)
+		r.Host, r.RemoteAddr = "127.0.0.1:7379", "10.0.0.9:1"
+		r.Header.Set("Authorization", "Bearer wrong")
+		r.Header.Set(actionHeader, "snapshot")
+		w := httptest.NewRecorder()
+		p.http.Handler.ServeHTTP(w, r)
+		return w.Code
+	}
+	const keys, actions = "/v1/keys/a", "/v1/actions/snapshot"
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 { // by a client that does not wait for answers
+		if c, d := guess(gone, "GET", keys), guess(gone, "POST", actions); c != 401 || d != 401 {
+			t.Fatalf("answered with %d and %d", c, d)
 		}
 	}
-	// A client that hangs up ends the wait.
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	sleep(ctx, time.Hour)
+	for method, path := range map[string]string{"GET": keys, "POST": actions} {
+		ctx, hangUp := context.WithCancel(t.Context())
+		answered := make(chan int, 1)
+		go func() { answered <- guess(ctx, method, path) }()
+		select {
+		case <-answered:
+			t.Errorf("%s: the forty-first guess is answered at once", path)
+		case <-time.After(100 * time.Millisecond):
+		}
+		hangUp() // ends the wait
+		if code := <-answered; code != 401 {
+			t.Errorf("%s: %d", path, code)
+		}
+	}
 }
 
 // Connections beyond the limit are closed at once, and leave no trace.
