@@ -121,6 +121,7 @@ func TestGuessesAreSlow(t *testing.T) {
 	const keys, actions = "/v1/keys/a", "/v1/actions/snapshot"
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
+	began := time.Now()
 	for range 20 { // by a client that does not wait for answers
 		if c, d := guess(gone, "GET", keys), guess(gone, "POST", actions); c != 401 || d != 401 {
 			t.Fatalf("answered with %d and %d", c, d)
@@ -134,11 +135,16 @@ func TestGuessesAreSlow(t *testing.T) {
 		case <-answered:
 			t.Errorf("%s: the forty-first guess is answered at once", path)
 		case <-time.After(100 * time.Millisecond):
+			hangUp()
+			if code := <-answered; code != 401 {
+				t.Errorf("%s: %d", path, code)
+			}
 		}
-		hangUp() // ends the wait
-		if code := <-answered; code != 401 {
-			t.Errorf("%s: %d", path, code)
-		}
+		hangUp()
+	}
+	// The waits add up to minutes, had not every client hung up.
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("clients that are gone were waited for, %s in all", took)
 	}
 }
 
