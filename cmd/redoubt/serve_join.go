@@ -108,10 +108,13 @@ func (j *joiner) ask(ctx context.Context, addr string) (clusterID string, err er
 	if err == nil {
 		err = v.Err()
 	}
-	if replyCode(err) != "" && !mayPass(err) {
-		return "", unfit{monitor.InWords(err)}
+	switch {
+	case replyCode(err) == "", mayPass(err):
+		return page.ClusterID, err
+	case strings.HasSuffix(err.Error(), strings.TrimPrefix(raft.ErrMember.Error(), "raft: ")):
+		return "", err // somebody else has just added this node, or another of its name: isListed will tell
 	}
-	return page.ClusterID, err
+	return "", unfit{monitor.InWords(err)}
 }
 
 // noAccess makes a missing or wrong password final: all nodes have the same.

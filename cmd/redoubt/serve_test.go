@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -106,4 +108,61 @@ func TestJoinGoesOnToTheNextAddress(t *testing.T) {
 		c.awaitReady(n)
 	}
 	c.awaitMembers(c.nodes[0], "n1 n2 n3")
+}
+
+// Whoever replaces a node, or adds one, may be quicker than the new node's own question,
+// which is refused then.
+func TestNodeIsAddedWhileItAsks(t *testing.T) {
+	c := newCluster(t, 1)
+	c.startAll()
+	first := c.nodes[0]
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	n := c.joining("n2", first)
+	added := sync.OnceFunc(func() { c.mustMember([]*node{first}, "add", "n2", n.announced(), "--learner") })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go forward(conn, first.addr, func(request string) {
+				if strings.Contains(request, "ADD") {
+					added()
+				}
+			})
+		}
+	}()
+	n.join = l.Addr().String()
+	c.start(n)
+	c.awaitReady(n)
+	c.awaitMembers(first, "n1 n2:learner")
+	if text := readFile(t, n.log); !strings.Contains(text, "there is a member of this id") {
+		t.Errorf("its question was not refused: %s", text)
+	}
+}
+
+// forward carries a connection on to an address, after before has seen what it asks.
+func forward(conn net.Conn, to string, before func(request string)) {
+	defer conn.Close()
+	next, err := net.Dial("tcp", to)
+	if err != nil {
+		return
+	}
+	defer next.Close()
+	go io.Copy(conn, next)
+	request := make([]byte, 1000)
+	for {
+		count, err := conn.Read(request)
+		if err != nil {
+			return
+		}
+		before(string(request[:count]))
+		if _, err := next.Write(request[:count]); err != nil {
+			return
+		}
+	}
 }
