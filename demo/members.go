@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -93,7 +94,7 @@ func (s *Stage) unharmed(before Figures) (gap time.Duration, err error) {
 	return f.LongestGap, nil
 }
 
-func (s *Stage) removeLeader(ctx context.Context) (string, error) {
+func (s *Stage) removeLeader(ctx context.Context) (told string, err error) {
 	if err := s.mend(ctx); err != nil {
 		return "", err
 	}
@@ -112,7 +113,7 @@ func (s *Stage) removeLeader(ctx context.Context) (string, error) {
 	}
 	took := time.Since(began)
 	s.warn("%s> REDOUBT MEMBER REMOVE %s   %s", asked.ID, leader.ID, reply)
-	defer s.forget(leader)
+	defer func() { err = errors.Join(err, s.forget(leader)) }()
 	next, err := s.awaitReign(ctx, term)
 	if err != nil {
 		return "", err
@@ -136,9 +137,9 @@ func (s *Stage) removeLeader(ctx context.Context) (string, error) {
 }
 
 // forget takes a node and its client off the stage.
-func (s *Stage) forget(n *devcluster.Node) {
+func (s *Stage) forget(n *devcluster.Node) error {
 	s.Load.Leave(n)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.Cluster.Forget(n)
+	return s.Cluster.Forget(n)
 }
