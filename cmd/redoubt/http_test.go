@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"syscall"
@@ -191,4 +192,30 @@ func TestRESTLimits(t *testing.T) {
 	if code, text, _ := n.ask(t, "PUT", "/v1/keys/large", value+"x"); code != 413 {
 		t.Errorf("a byte more: %d %s, want 413", code, text)
 	}
+}
+
+// A node that was asked to stop says so while it is still answering its clients.
+func TestNodeThatStopsIsNotReady(t *testing.T) {
+	c := newCluster(t, 1, "--shutdown-timeout", "30s")
+	c.startAll()
+	n := c.nodes[0]
+	n.want(t, 200, "ready\n", "GET", "/readyz", "")
+	n.want(t, 201, "", "PUT", "/v1/keys/big", strings.Repeat("x", 1<<20))
+	slow, err := net.Dial("tcp", n.addr) // it asks for much and reads nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Close()
+	if _, err := io.WriteString(slow, strings.Repeat("GET big\r\n", 64)); err != nil {
+		t.Fatal(err)
+	}
+	c.await("the client to be served", func() bool {
+		s, ok := n.status()
+		return ok && s.CommandsTotal > 10
+	})
+	n.signal(syscall.SIGTERM)
+	c.await("a node that is not ready", func() bool {
+		code, text, _ := n.ask(t, "GET", "/readyz?verbose", "")
+		return code == 503 && strings.Contains(text, "[-] running: stopping")
+	})
 }

@@ -81,7 +81,7 @@ func serve(ctx context.Context, c *Config, disk wal.FS, log *slog.Logger, stdout
 	failed := make(chan error, 2)
 	go func() { failed <- p.server.Serve(p.clients) }()
 	if p.http != nil {
-		port := web.New(p.webConfig())
+		port := web.New(p.webConfig(ctx))
 		defer port.Close()
 		watching, stop := context.WithCancel(context.WithoutCancel(ctx)) // to the end of the shutdown
 		defer stop()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net"
 	"runtime"
 	"time"
@@ -12,12 +13,13 @@ import (
 	"redoubt/web"
 )
 
-// webConfig joins the settings of this process with the HTTP port's.
-func (p *process) webConfig() web.Config {
+// webConfig joins the settings of this process with the HTTP port's. ctx ends when
+// the process is asked to stop.
+func (p *process) webConfig(ctx context.Context) web.Config {
 	c := p.config
 	_, port, _ := net.SplitHostPort(p.clients.Addr().String())
 	return web.Config{
-		Node: p.node, Server: p.server, Gatherer: p.reg, Ready: p.ready, Log: p.log,
+		Node: p.node, Server: p.server, Gatherer: p.reg, Ready: func() []server.Check { return p.ready(ctx) }, Log: p.log,
 		Token: c.HTTPToken, Port: port, Hosts: c.hosts(), Warnings: c.warnings(), Pprof: c.Pprof,
 	}
 }
@@ -32,8 +34,12 @@ func (c *Config) hosts() (list []string) {
 }
 
 // ready lists the conditions under which this node serves.
-func (p *process) ready() []server.Check {
-	return append(p.server.Checks(), server.Check{Name: "running", OK: p.node.Err() == nil})
+func (p *process) ready(ctx context.Context) []server.Check {
+	running := server.Check{Name: "running", OK: ctx.Err() == nil && p.node.Err() == nil}
+	if !running.OK {
+		running.Detail = "stopping"
+	}
+	return append(p.server.Checks(), running)
 }
 
 // role is the node's role as the metrics name it.
