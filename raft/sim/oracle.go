@@ -180,10 +180,13 @@ func (o *oracle) written(n *node, v *view, w *raft.Write, leads bool) {
 		o.w.fail("one vote per term", "%s votes for %q and %q in term %d", n.id, old.Vote, w.HardState.Vote, old.Term)
 	}
 	if len(w.Entries) > 0 {
-		first := w.Entries[0].Index
+		first, last := w.Entries[0].Index, v.now.last()
+		if w.Snapshot != nil {
+			last = w.Snapshot.Index // it comes before them
+		}
 		switch {
-		case first > v.now.last()+1:
-			o.w.fail("log", "%s writes entry %d after %d", n.id, first, v.now.last())
+		case first > last+1:
+			o.w.fail("log", "%s writes entry %d after %d", n.id, first, last)
 			return
 		case leads && v.term == w.HardState.Term && first <= v.now.last():
 			o.w.fail("leader append-only", "%s leads term %d and overrides entry %d of %d", n.id, v.term, first, v.now.last())
