@@ -182,7 +182,7 @@ func (c *Collector) askOne(addr string, link *resp.Client) (*server.StatusPage, 
 			return nil, nil, InWords(err)
 		}
 	}
-	link, err := Connect(addr, c.Password, c.Timeout)
+	link, err := resp.Login(addr, c.Password, c.Timeout)
 	if err != nil {
 		return nil, nil, InWords(err)
 	}
@@ -196,30 +196,13 @@ func (c *Collector) askOne(addr string, link *resp.Client) (*server.StatusPage, 
 
 // Ask asks one node about itself.
 func Ask(addr, password string, timeout time.Duration) (*server.StatusPage, error) {
-	link, err := Connect(addr, password, timeout)
+	link, err := resp.Login(addr, password, timeout)
 	if err != nil {
 		return nil, InWords(err)
 	}
 	defer link.Close()
 	page, err := Status(link)
 	return page, InWords(err)
-}
-
-func Connect(addr, password string, timeout time.Duration) (*resp.Client, error) {
-	link, err := resp.Dial(addr, timeout)
-	if err != nil || password == "" {
-		return link, err
-	}
-	v, err := link.Do("AUTH", password)
-	if err == nil {
-		err = v.Err()
-	}
-	// Without a password on the server's side ours is one too many, no obstacle.
-	if err != nil && err.Error() != resp.ErrAuthNotConfigured {
-		_ = link.Close()
-		return nil, err
-	}
-	return link, nil
 }
 
 // Status asks for the status page of the node at the other end.

@@ -35,6 +35,24 @@ func Dial(addr string, timeout time.Duration) (*Client, error) {
 	return NewClient(conn, timeout), nil
 }
 
+// Login is Dial with a password, unless that is "". A server without one takes ours
+// for one too many, which is no obstacle.
+func Login(addr, password string, timeout time.Duration) (*Client, error) {
+	c, err := Dial(addr, timeout)
+	if err != nil || password == "" {
+		return c, err
+	}
+	v, err := c.Do("AUTH", password)
+	if err == nil {
+		err = v.Err()
+	}
+	if err != nil && err.Error() != ErrAuthNotConfigured {
+		_ = c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
 // NewClient speaks over a connection that exists already, such as a TLS one.
 func NewClient(conn net.Conn, timeout time.Duration) *Client {
 	return &Client{conn: conn, r: bufio.NewReaderSize(conn, 16<<10), timeout: timeout}

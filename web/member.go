@@ -52,7 +52,7 @@ func (m *member) askOther(s *server.Server) (*server.StatusPage, error) {
 	}
 	var failed error // at the first address: that is the one that should work
 	for _, addr := range m.addrs {
-		client, err := dial(addr, password, askTimeout)
+		client, err := resp.Login(addr, password, askTimeout)
 		if err == nil {
 			m.client, m.at = client, addr
 			var page *server.StatusPage
@@ -105,19 +105,6 @@ func addressesOf(m raft.Member, port string) []string {
 		addrs = append(addrs, net.JoinHostPort(peerHost, port))
 	}
 	return addrs
-}
-
-// dial opens a connection to a member's clients' port.
-func dial(addr, password string, timeout time.Duration) (*resp.Client, error) {
-	client, err := resp.Dial(addr, timeout)
-	if err != nil || password == "" {
-		return client, err
-	}
-	if _, err := call(client, "AUTH", password); err != nil {
-		_ = client.Close()
-		return nil, err
-	}
-	return client, nil
 }
 
 // call runs a command; an error reply is an error.

@@ -123,7 +123,7 @@ func (m *memberCommand) ask(ctx context.Context) (again bool, err error) {
 // connect dials a node of the cluster; an address that another node knows may lead
 // elsewhere from here.
 func (m *memberCommand) connect(addr string) (*resp.Client, error) {
-	link, err := monitor.Connect(addr, m.password, min(memberAccept, m.timeout))
+	link, err := resp.Login(addr, m.password, min(memberAccept, m.timeout))
 	if err != nil || m.cluster == "" {
 		return link, err
 	}

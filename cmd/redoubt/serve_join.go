@@ -78,7 +78,7 @@ func (j *joiner) join(ctx context.Context, patience time.Duration) (clusterID st
 // trouble alone.
 func (j *joiner) ask(ctx context.Context, addr string) (clusterID string, err error) {
 	c := j.config
-	link, err := monitor.Connect(addr, c.RequirePass, c.CommandTimeout+time.Second)
+	link, err := resp.Login(addr, c.RequirePass, c.CommandTimeout+time.Second)
 	if err != nil {
 		return "", noAccess(err)
 	}

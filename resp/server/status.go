@@ -36,7 +36,7 @@ type StatusPage struct {
 
 	Snapshot        uint64     `json:"snapshot_index"`
 	SnapshotBytes   int64      `json:"snapshot_bytes"`
-	SnapshotAt      *time.Time `json:"snapshot_at,omitempty"` // none since the start: absent
+	SnapshotAt      *time.Time `json:"snapshot_at,omitempty"` // made or received; no snapshot: absent
 	SnapshotRunning bool       `json:"snapshot_running"`
 	WALBytes        int64      `json:"wal_bytes"`
 	WALSegments     int        `json:"wal_segments"`
