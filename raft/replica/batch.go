@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"fmt"
 	"time"
 
 	"redoubt/fsm"
@@ -125,7 +126,13 @@ func (b *Batch) uncertain(why string) {
 	b.finish()
 }
 
-func (b *Batch) finish() { b.done <- struct{}{} }
+func (b *Batch) finish() {
+	select {
+	case b.done <- struct{}{}:
+	default: // its connection may have begun to use it again
+		panic(fmt.Sprintf("replica: a batch of %d commands is answered twice, now with %.100q", len(b.Commands), b.Reply))
+	}
+}
 
 // leaderHint is where the core last saw a leader.
 type leaderHint struct {

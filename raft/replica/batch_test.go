@@ -13,3 +13,15 @@ func TestResetLetsGoOfTheArguments(t *testing.T) {
 		}
 	}
 }
+
+// A batch that was answered belongs to its connection again.
+func TestBatchIsAnsweredOnce(t *testing.T) {
+	b := batchOf("INCR k")
+	b.finish()
+	defer func() {
+		if recover() == nil {
+			t.Error("a second answer goes unnoticed")
+		}
+	}()
+	b.finish()
+}
