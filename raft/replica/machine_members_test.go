@@ -63,7 +63,7 @@ func TestOutcomeOfARequest(t *testing.T) {
 		"refused, then accepted":             {true, []answer{refusal(raft.ErrChanging), {index: 2}}, nil},
 		"accepted, and not complete in time": {true, []answer{{index: 9}}, ErrUnclear},
 		"a refusal that is not known":        {true, []answer{{reject: true, index: 99}}, ErrUnclear},
-		"a former life's was accepted":       {true, []answer{{old: true, index: 1}}, ErrUnclear},
+		"a former life's was refused":        {true, []answer{{old: true, reject: true, index: refusal(raft.ErrRemoved).index}}, ErrUnclear},
 	} {
 		m := machineOf(raft.State{Snapshot: raft.SnapshotMeta{Config: members(3)}})
 		beat := func() {

@@ -131,7 +131,7 @@ func (w *World) belongs(n *node) bool {
 	}
 	return n.up() && slices.Contains(w.oracle.config.Removed, n.id) && slices.ContainsFunc(n.machine.Core.Status().Config.Members, func(m raft.Member) bool {
 		_, ok := member(&w.oracle.config, m.ID)
-		return ok && m.ID != n.id // who could tell it
+		return ok && m.ID != n.id && !w.node(m.ID).away() // who could tell it
 	})
 }
 
