@@ -117,6 +117,9 @@ func (w *World) wipe(n *node) {
 	n.disk = newDisk(n.disk.rng)
 	n.dir = wal.Dir{Path: "/data", FS: n.disk}
 	n.identity.Incarnation += 1000
+	for i := range w.net.links {
+		w.net.links[i][n.index].sent = nil // went to another node
+	}
 	n.damaged = true
 	w.oracle.wiped(n)
 }

@@ -75,6 +75,9 @@ func (net *network) send(from *node, msg raft.Message) bool {
 	if l.lost(k) {
 		return l.rng.IntN(2) == 0
 	}
+	if from.refuses(to.id, to.identity.Incarnation) {
+		return false // there is no connection
+	}
 	lane := 0
 	if msg.Type == raft.MsgAppend || len(msg.Entries) > 0 {
 		lane = 1
@@ -112,7 +115,7 @@ func (net *network) deliver(to *node, l *link, msg raft.Message, atUs int64) {
 		e = &envelope{net: net}
 		e.run = e.arrive
 	}
-	e.to, e.link, e.msg = to, l, msg
+	e.to, e.link, e.msg, e.incarnation = to, l, msg, to.identity.Incarnation
 	w.after(atUs-w.nowUs, e.run)
 }
 
@@ -124,10 +127,12 @@ type envelope struct {
 	link *link
 	msg  raft.Message
 	run  func()
+	// incarnation is that of the receiver with whom the connection was made.
+	incarnation uint64
 }
 
 func (e *envelope) arrive() {
-	if e.link.cuts == 0 && e.to.up() {
+	if e.link.cuts == 0 && e.to.up() && e.to.identity.Incarnation == e.incarnation {
 		e.to.receive(&e.msg)
 	}
 	e.msg = raft.Message{}
