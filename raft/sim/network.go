@@ -75,9 +75,6 @@ func (net *network) send(from *node, msg raft.Message) bool {
 	if l.lost(k) {
 		return l.rng.IntN(2) == 0
 	}
-	if from.refuses(to.id, to.identity.Incarnation) {
-		return false // there is no connection
-	}
 	lane := 0
 	if msg.Type == raft.MsgAppend || len(msg.Entries) > 0 {
 		lane = 1
