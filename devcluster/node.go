@@ -140,10 +140,17 @@ func (n *Node) Kill() {
 // Terminate asks the process to end, with SIGTERM, and does not wait.
 func (n *Node) Terminate() error { return n.signal(syscall.SIGTERM) }
 
-// Pause stops the process where it is, until Continue.
+// Pause stops the process where it is, until Continue. When it returns nothing of the
+// process runs any more: the signal alone takes its time on a busy machine.
 func (n *Node) Pause() error {
 	n.paused.Store(true)
-	return n.signal(syscall.SIGSTOP)
+	if err := n.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	if pid := n.Pid(); pid != 0 {
+		awaitStop(pid)
+	}
+	return nil
 }
 
 // Continue lets a paused process go on.
