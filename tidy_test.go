@@ -47,7 +47,7 @@ var mayImport = map[string][]string{
 		"github.com/prometheus/client_golang/prometheus/promhttp",
 	},
 	"raft/sim/model":         {},
-	"devcluster":             {},
+	"devcluster":             {"golang.org/x/sys/unix"},
 	"devcluster/testprogram": {"go.uber.org/goleak"},
 	"chaos":                  {"redoubt/devcluster", "redoubt/resp", "redoubt/wal", "github.com/anishathalye/porcupine"},
 	"bench": {
