@@ -329,3 +329,27 @@ func TestReceivedBeforeAFailedSyncIsNotTakenUp(t *testing.T) {
 		t.Errorf("taken up at %d", offset)
 	}
 }
+
+// A snapshot may come in of what the log holds already. The log knows nothing of it,
+// the node goes on making its own, which are older; nothing that follows is lost.
+func TestReceivedSnapshotOfWhatTheLogHolds(t *testing.T) {
+	dir := newDir(t)
+	l, _ := mustOpen(t, dir, small)
+	h := raft.HardState{Term: 3, Vote: "n2", Commit: 40}
+	mustAppend(t, l, write(h, entries(1, 60, 3)...))
+	received := writeSnapshot(t, dir, meta(50, 3), []byte("received"))
+	writeSnapshot(t, dir, meta(40, 3), []byte("its own"))
+	if err := l.Compact(40); err != nil {
+		t.Fatal(err)
+	}
+	for last := uint64(60); last < 63; last++ {
+		crash(l)
+		var rec Recovered
+		l, rec = mustOpen(t, dir, small)
+		if rec.SnapshotFile == nil || rec.SnapshotFile.Path != received.Path || len(rec.Entries) == 0 ||
+			rec.Entries[0].Index != 51 || rec.Entries[len(rec.Entries)-1].Index != last {
+			t.Fatalf("recovered %+v with %d entries, want those from 51 to %d behind the received snapshot", rec.Snapshot, len(rec.Entries), last)
+		}
+		mustAppend(t, l, write(h, entries(last+1, last+1, 3)...))
+	}
+}

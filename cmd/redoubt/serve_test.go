@@ -15,12 +15,16 @@ import (
 	"redoubt/wal"
 )
 
-// What the settings give up is in the log of every start.
-func TestServeLogsItsWarnings(t *testing.T) {
+// What the settings give up, and what the heap may take, is in the log of every start.
+func TestServeLogsWhatItStartsWith(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "123456789")
 	c := newCluster(t, 1, "--fsync", "no")
 	c.startAll()
-	if text := readFile(t, c.nodes[0].log); !strings.Contains(text, `"level":"WARN","msg":"fsync is off`) {
-		t.Errorf("the log has no warning: %s", text)
+	text := readFile(t, c.nodes[0].log)
+	for _, want := range []string{`"level":"WARN","msg":"fsync is off`, `"event":"memory","bytes":123456789`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the log lacks %s: %s", want, text)
+		}
 	}
 }
 

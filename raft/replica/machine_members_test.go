@@ -105,11 +105,7 @@ func TestOutcomeOfARequest(t *testing.T) {
 			m.UpMs += 10
 			beat()
 			m.Tick()
-			select {
-			case got = <-r.Done():
-				open = false
-			default:
-			}
+			got, open = outcomeOf(r)
 		}
 		if open || !errors.Is(got, test.want) {
 			t.Errorf("%s: %v (no outcome: %v), want %v", name, got, open, test.want)
@@ -125,6 +121,16 @@ func followerOf(t *testing.T) *Machine {
 	hear(m, "n2", 1, raft.Message{Type: raft.MsgAppend, Commit: 1, Entries: []raft.Entry{noOp}})
 	rest(m)
 	return m
+}
+
+// outcomeOf takes the outcome of a request, if there is one.
+func outcomeOf(r *Membership) (err error, open bool) {
+	select {
+	case err = <-r.Done():
+		return err, false
+	default:
+		return nil, true
+	}
 }
 
 // asked returns the requests among the messages.
@@ -156,10 +162,8 @@ func TestLostChangeIsMadeAgain(t *testing.T) {
 	if len(again) != 1 || again[0].To != "n3" || again[0].Term != 2 {
 		t.Errorf("asked again: %+v", again)
 	}
-	select {
-	case err := <-r.Done():
+	if err, open := outcomeOf(r); !open {
 		t.Errorf("the outcome is said to be %v", err)
-	default:
 	}
 }
 
@@ -196,11 +200,7 @@ func TestRequestToADistantLeader(t *testing.T) {
 			}
 			m.UpMs += 1
 			m.Tick()
-			select {
-			case got = <-r.Done():
-				open = false
-			default:
-			}
+			got, open = outcomeOf(r)
 		}
 		if open || !errors.Is(got, tt.want) || asks > 4 {
 			t.Errorf("%s: %v (open: %v) after %d attempts, want %v", name, got, open, asks, tt.want)
@@ -220,13 +220,8 @@ func TestTransferEndsWithTheLeader(t *testing.T) {
 	if more := asked(rest(m)); len(more) > 0 {
 		t.Errorf("the next leader is asked: %+v", more)
 	}
-	select {
-	case err := <-r.Done():
-		if err != nil {
-			t.Error(err)
-		}
-	default:
-		t.Error("no outcome")
+	if err, open := outcomeOf(r); open || err != nil {
+		t.Errorf("%v, no outcome: %v", err, open)
 	}
 }
 
@@ -243,13 +238,8 @@ func TestRequestThatIsNotSent(t *testing.T) {
 		m.UpMs += 10
 		m.Tick()
 	}
-	select {
-	case err := <-r.Done():
-		if err != ErrNoLeader {
-			t.Error(err)
-		}
-	default:
-		t.Error("no outcome")
+	if err, open := outcomeOf(r); err != ErrNoLeader {
+		t.Errorf("%v, no outcome: %v", err, open)
 	}
 }
 
