@@ -19,9 +19,9 @@ type AppendStats struct {
 }
 
 // Append makes ws durable, in order, in one frame and one fdatasync; in several, one
-// after the other, when they exceed 4 MB. Writes of which nothing must be synced
-// are kept for the next frame or Close, and cost nothing now. It keeps none of
-// the slices.
+// after the other, when they exceed Options.FrameBytes. Writes of which nothing must
+// be synced are kept for the next frame or Close, and cost nothing now. It keeps none
+// of the slices.
 //
 // The first error is final: this call and all later ones return it, wrapping
 // ErrPoisoned, and what was to be written may or may not be there after a restart.
@@ -79,7 +79,7 @@ func (l *Log) add(w *raft.Write, st *AppendStats) error {
 			return l.poison(fmt.Errorf("entry %d has %d bytes, more than %d", e.Index, len(e.Data), MaxEntryBytes))
 		}
 		size := recordHeaderBytes + entryHeaderBytes + len(e.Data)
-		if len(l.frame) > frameHeaderBytes && len(l.frame)+size > frameTargetBytes {
+		if len(l.frame) > frameHeaderBytes && len(l.frame)+size > l.o.FrameBytes {
 			if err := l.endFrame(st); err != nil {
 				return err
 			}
@@ -145,7 +145,7 @@ func (l *Log) endFrame(st *AppendStats) error {
 	l.durable = h
 	st.Frames++
 	l.publish()
-	if cap(l.frame) > 2*frameTargetBytes {
+	if cap(l.frame) > 2*l.o.FrameBytes {
 		l.frame = nil // one huge entry must not keep its buffer for ever
 	}
 	return nil

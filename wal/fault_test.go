@@ -267,7 +267,7 @@ func TestEveryOperationOfARepairFails(t *testing.T) {
 
 // An Append that is split may leave any number of its frames.
 func TestEveryOperationOfASplitAppendFails(t *testing.T) {
-	es := []raft.Entry{big(1, frameTargetBytes/2), big(2, frameTargetBytes/2), big(3, frameTargetBytes/2)}
+	es := []raft.Entry{big(1, defaultFrameBytes/2), big(2, defaultFrameBytes/2), big(3, defaultFrameBytes/2)}
 	var found []state
 	for n := range len(es) + 1 {
 		found = append(found, state{hard: raft.HardState{Term: min(1, uint64(n)), Commit: min(2, uint64(n))}, entries: es[:n]})

@@ -21,10 +21,6 @@ const (
 	entryHeaderBytes  = 17 // index, term, type
 	hardStateBytes    = 16 // term, commit; the vote follows
 
-	// frameTargetBytes bounds a frame of several records, and with it the buffer
-	// that frames are built in.
-	frameTargetBytes = 4 << 20
-
 	// MaxEntryBytes is the most that Entry.Data may hold.
 	MaxEntryBytes = 64 << 20
 

@@ -15,6 +15,7 @@ const (
 	defaultSegmentBytes = 8 << 20
 	minSegmentBytes     = 256
 	maxSegmentBytes     = 512 << 20
+	defaultFrameBytes   = 4 << 20
 	defaultBallastBytes = 16 << 20
 )
 
@@ -22,6 +23,9 @@ const (
 type Options struct {
 	// SegmentBytes is the size at which a segment is full; 0 means 8 MB.
 	SegmentBytes int
+	// FrameBytes is the most that a frame of several entries has, but for its
+	// hard state, and with it the buffer that frames are built in; 0 means 4 MB.
+	FrameBytes int
 	// NoSync leaves it to the operating system when appended frames reach the
 	// disk: a crash of the machine loses acknowledged writes, votes among them,
 	// and may leave a log that Open refuses.
@@ -34,6 +38,9 @@ type Options struct {
 func (o Options) withDefaults() (Options, error) {
 	if o.SegmentBytes == 0 {
 		o.SegmentBytes = defaultSegmentBytes
+	}
+	if o.FrameBytes == 0 {
+		o.FrameBytes = defaultFrameBytes
 	}
 	if o.BallastBytes == 0 {
 		o.BallastBytes = defaultBallastBytes

@@ -134,11 +134,11 @@ func TestBigBatchIsSplit(t *testing.T) {
 	if st := mustAppend(t, l, write(h, es...)); st.Frames != 5 || st.Entries != 5 || !st.Rotated {
 		t.Errorf("stats %+v, want 5 frames", st)
 	}
-	huge := raft.Entry{Index: 6, Term: 1, Type: raft.EntryCommand, Data: bytes.Repeat([]byte{6}, 3*frameTargetBytes)}
+	huge := raft.Entry{Index: 6, Term: 1, Type: raft.EntryCommand, Data: bytes.Repeat([]byte{6}, 3*defaultFrameBytes)}
 	if st := mustAppend(t, l, write(h, huge)); st.Frames != 1 {
 		t.Errorf("stats %+v, want 1 frame for 1 entry", st)
 	}
-	if cap(l.frame) > 2*frameTargetBytes {
+	if cap(l.frame) > 2*defaultFrameBytes {
 		t.Errorf("the buffer of a huge entry is kept: %d bytes", cap(l.frame))
 	}
 	crash(l)

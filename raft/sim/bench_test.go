@@ -1,10 +1,15 @@
 package sim
 
-import "testing"
+import (
+	"runtime/debug"
+	"testing"
+)
 
 // BenchmarkSeed is the run that the figures in docs/SIMULATION.md are about: 5
-// nodes, 60 simulated seconds, 300 operations, all faults and all oracles on.
+// nodes, 60 simulated seconds, 300 operations, all faults and all oracles on. The
+// garbage collector is set as redoubt sim sets it; GOMAXPROCS=1 makes it one core.
 func BenchmarkSeed(b *testing.B) {
+	defer debug.SetGCPercent(debug.SetGCPercent(1000))
 	r := &Runner{}
 	seed := uint64(0)
 	for b.Loop() {

@@ -187,7 +187,7 @@ func (c *client) receive(b []byte) {
 		c.settle(op, judge(op.reply))
 	}
 	if len(c.replies) > 0 {
-		c.w.fail("one reply per command", "client %d got %q, which it has not asked for", c.index, c.replies)
+		c.w.fail("session", "client %d got %q, which it has not asked for", c.index, c.replies)
 	}
 	c.again()
 }

@@ -15,19 +15,20 @@
 // by a World; while it runs the oracles (oracle*.go) look at every step:
 //
 //	election safety       one leader in a term
-//	log matching          one history behind every (index, term)
-//	leader completeness   a new leader has everything that is committed
 //	leader append-only    a leader never overrides its own entries
 //	durable promises      no term, vote or acknowledgement leaves before it is
 //	                      on the disk
 //	durable commits       what is committed is on the disks of a majority
 //	exact recovery        a restart finds what was written, no more and no less
-//	state machine safety  all replicas apply the same entries with the same
-//	                      outcome, and that of package model
+//	state machine safety  all replicas apply the same entries in order; one history
+//	                      is behind every (index, term), and a new leader has all
+//	                      that is committed
+//	model                 with the outcome that package model has
 //	linearizable          every answer fits one order that respects time
 //	session               what is executed fits what the client has said: its
 //	                      database, its transaction, its watches
 //	honest outcomes       refused is never executed, nothing is executed twice
+//	changes of members    nor are operators told what is not so
 //	liveness              after healing there is a leader, and all become equal
 //
 // At the end of the plan everything is healed; then the cluster has to be well

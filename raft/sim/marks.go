@@ -91,6 +91,7 @@ const (
 	MarkRecoveredSnapshot
 	MarkRecoveredSnapshotAhead
 	MarkRecoveredInflight
+	MarkRecoveredPartOfInflight
 	MarkRecoveredWithoutInflight
 	MarkRecoveredVote
 	MarkCrashWhileWriting
@@ -150,6 +151,10 @@ const (
 	MarkElectedInJoint
 	MarkConfigOverridden
 	MarkRemovedTold
+	MarkChunkMisplaced
+	MarkSnapshotReplayed
+	MarkChangeAnswered
+	MarkChangeRefused
 	MarkRemovedStops
 	markCount
 )
@@ -219,6 +224,7 @@ var markNames = [markCount]string{
 	MarkRecoveredSnapshot:           "a node starts from a snapshot",
 	MarkRecoveredSnapshotAhead:      "a node starts with a snapshot that its log does not reach",
 	MarkRecoveredInflight:           "a restart finds the frame that was being written",
+	MarkRecoveredPartOfInflight:     "a restart finds some of the frames that were being written",
 	MarkRecoveredWithoutInflight:    "a restart does not find the frame that was being written",
 	MarkRecoveredVote:               "a restarted node remembers its vote",
 	MarkCrashWhileWriting:           "a node crashes while a frame is being written",
@@ -278,5 +284,9 @@ var markNames = [markCount]string{
 	MarkElectedInJoint:              "a leader is elected under a joint configuration",
 	MarkConfigOverridden:            "a configuration is taken back",
 	MarkRemovedTold:                 "a node that has left is told so",
+	MarkChunkMisplaced:              "a piece of a snapshot comes twice, or too early",
+	MarkSnapshotReplayed:            "a node hears again of a snapshot that it got",
+	MarkChangeAnswered:              "an operator is told that a change of the members is done",
+	MarkChangeRefused:               "an operator is told that a change of the members is refused for good",
 	MarkRemovedStops:                "a node that has left stops",
 }

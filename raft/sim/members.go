@@ -8,13 +8,14 @@ import (
 	"redoubt/raft/replica"
 )
 
-// Changes of the members: what operators do, and what the oracle makes of it.
+// Changes of the members: what operators do.
 
 // request is a change that an operator wants.
 type request struct {
 	*replica.Membership
 	untilUs int64
 	open    bool // it may still be begun
+	again   bool // an attempt before the newest may have had an effect
 }
 
 // changeMembers has an operator ask for a change, at any node and until a leader
@@ -51,7 +52,7 @@ func (w *World) changeMembers(f Fault, n *node) {
 	if f.Kind != FaultMemberAdd && f.Kind != FaultTransfer && !w.isPrudent(ch, n) {
 		return
 	}
-	r := &request{replica.NewMembership(ch, f.Kind == FaultTransfer), w.nowUs + f.ForMs*1000, true}
+	r := &request{replica.NewMembership(ch, f.Kind == FaultTransfer), w.nowUs + f.ForMs*1000, true, false}
 	w.asked = append(w.asked, r)
 	w.ask(r, f.Peer)
 }
@@ -89,17 +90,21 @@ func (w *World) ask(r *request, at int) {
 		return
 	}
 	attempt := replica.NewMembership(r.Change, r.Transfer)
+	before := len(w.oracle.inForce)
 	n.post(func(m *replica.Machine) { m.RequestMembership(attempt) })
 	w.after(w.plan.Knobs.TimeoutMs*1000+200_000, func() {
 		select {
 		case err := <-attempt.Done():
 			w.tracef("%s answers the request %+v: %v", n.id, r.Change, err)
+			w.oracle.requestAnswered(n, r, before, err)
 			if err == replica.ErrNoLeader || err == replica.ErrUnclear {
+				r.again = r.again || err == replica.ErrUnclear
 				again()
 			} else {
 				r.open = false
 			}
 		default: // it went down with it
+			r.again = true
 			again()
 		}
 	})
@@ -141,75 +146,4 @@ func (w *World) changeComplete() bool {
 	return !w.oracle.config.Joint() && !slices.ContainsFunc(w.oracle.config.Members, func(m raft.Member) bool {
 		return m.Role == raft.Joining && !w.node(m.ID).lost && w.node(m.ID).identity.Incarnation == m.Incarnation
 	})
-}
-
-// placedConfig is a configuration and its place in a log.
-type placedConfig struct {
-	index, term uint64
-	config      raft.Configuration
-}
-
-// noteConfig remembers a configuration that somebody writes down.
-func (o *oracle) noteConfig(e *raft.Entry) {
-	if e.Type != raft.EntryConfig || slices.ContainsFunc(o.configs, func(p placedConfig) bool { return p.index == e.Index && p.term == e.Term }) {
-		return
-	}
-	config, err := raft.DecodeConfiguration(e.Data)
-	if err != nil {
-		o.w.fail("log", "entry %d is no configuration: %v", e.Index, err)
-		return
-	}
-	o.configs = append(o.configs, placedConfig{e.Index, e.Term, config})
-}
-
-// deciding are the configurations under which entry index can be committed: the
-// one that is in force there, and what some leader may have had behind it.
-func (o *oracle) deciding(index uint64) []raft.Configuration {
-	configs := []raft.Configuration{o.config}
-	for _, p := range o.configs {
-		if p.index >= index {
-			configs = append(configs, p.config)
-		}
-	}
-	return configs
-}
-
-// onQuorum: an entry is on the disks of a majority, of both if need be.
-func (o *oracle) onQuorum(index, chain uint64) bool {
-	return slices.ContainsFunc(o.deciding(index), func(c raft.Configuration) bool {
-		return c.HasQuorum(func(m raft.Member) bool { return o.views[o.w.node(m.ID).index].durable.at(index) == chain })
-	})
-}
-
-// committedConfig is told of each configuration that is committed, in order.
-func (o *oracle) committedConfig(e *raft.Entry) {
-	if o.recorded == 0 {
-		o.recorded = e.Index
-	}
-	i := slices.IndexFunc(o.configs, func(p placedConfig) bool { return p.index == e.Index && p.term == e.Term })
-	before, now := o.config, o.configs[i].config
-	o.config = now
-	w := o.w
-	w.tracef("committed members: %v", now)
-	if slices.ContainsFunc(before.Removed, func(id raft.NodeID) bool { return !slices.Contains(now.Removed, id) }) {
-		w.fail("members", "a removed id is forgotten: %v becomes %v", before, now)
-	}
-	w.markIf(now.Joint() && !before.Joint(), MarkJointCommitted)
-	w.markIf(!now.Joint() && before.Joint(), MarkJointLeft)
-	for _, m := range now.Members {
-		was, _ := member(&before, m.ID)
-		w.markIf(was.Role == raft.Joining && m.Role == raft.Voter, MarkVoterAdded)
-		w.markIf(was.Replaces != "" && m.Role == raft.Voter, MarkVoterReplaced)
-		w.markIf(was.Role == raft.Voter && m.Role == raft.Learner, MarkVoterDemoted)
-	}
-	leader, led := o.leaders[e.Term]
-	for _, m := range before.Members {
-		if _, ok := member(&now, m.ID); !ok {
-			w.mark(MarkMemberLeft)
-			w.markIf(led && w.nodes[leader].id == m.ID, MarkLeaderLeft)
-		}
-	}
-	if j := slices.IndexFunc(o.configs, func(p placedConfig) bool { return p.index < e.Index && p.config.Joint() && p.term < e.Term }); j >= 0 {
-		w.markIf(before.Joint() && !now.Joint(), MarkJointLeftByNextLeader)
-	}
 }

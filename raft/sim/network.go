@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"math/rand/v2"
 
@@ -333,6 +334,37 @@ func (t *transfer) dial() {
 	})
 }
 
+// replay has the receiver hear of the snapshot again, as after an answer that was lost.
+func (t *transfer) replay() {
+	w := t.from.w
+	rng := w.net.link(t.from, t.to).rng
+	if rng.Int64N(1000) >= 10*w.plan.Knobs.ReplayPermille {
+		return
+	}
+	t.to.after(exponential(rng, 1_000_000), func() {
+		w.mark(MarkSnapshotReplayed)
+		t.to.receive(&t.msg)
+	})
+}
+
+// misplace sends a piece of the file that is out of place, before the next one that
+// is not.
+func (t *transfer) misplace(offset int64) {
+	w := t.from.w
+	rng := w.net.link(t.from, t.to).rng
+	if rng.Int64N(1000) >= w.plan.Knobs.DuplicatePermille {
+		return
+	}
+	at := rng.Int64N(t.file.Size)
+	if at == offset {
+		return
+	}
+	w.mark(MarkChunkMisplaced)
+	if err := t.receiver.Append(t.raw[at:min(t.file.Size, at+int64(w.plan.Knobs.ChunkBytes))], at); !errors.Is(err, wal.ErrSnapshotOffset) {
+		w.fail("order of chunks", "%s takes bytes at %d of a snapshot behind those up to %d: %v", t.to.id, at, offset, err)
+	}
+}
+
 // received tells a failing disk, which ends the process, from a refusal.
 func (t *transfer) received(err error) error {
 	if err == nil || isDiskFailure(err) {
@@ -356,6 +388,7 @@ func (t *transfer) chunk(offset int64) {
 		done := false
 		ok := to.onDisk(func() error {
 			if size > 0 {
+				t.misplace(offset)
 				if err := t.receiver.Append(t.raw[offset:offset+size], offset); err != nil {
 					return t.received(err)
 				}
@@ -383,6 +416,7 @@ func (t *transfer) chunk(offset int64) {
 				return
 			}
 			to.receive(&t.msg)
+			t.replay()
 			t.hop(to, t.from, func() { t.finish(true) })
 		default:
 			t.tries = 0

@@ -9,7 +9,6 @@ import (
 	"redoubt/raft"
 	"redoubt/raft/replica"
 	"redoubt/raft/sim/model"
-	"redoubt/wal"
 )
 
 // oracle knows what must hold and looks at every step. It keeps its own picture
@@ -30,11 +29,13 @@ type oracle struct {
 	settled       uint64                   // highest index or read index of anything that was answered
 	history       history
 	firstLeaderUs int64
-	largestBytes  int                // of the entries that were ever written
-	recorded      uint64             // index of the entry that tells whose disks belong to the cluster
-	config        raft.Configuration // the latest that is committed
-	configs       []placedConfig     // all that were ever written down
-	undisturbed   bool               // nothing goes wrong in this run
+	largestBytes  int                  // of the entries that were ever written
+	recorded      uint64               // index of the entry that tells whose disks belong to the cluster
+	config        raft.Configuration   // the latest that is committed
+	configs       []placedConfig       // all that were ever written down
+	inForce       []raft.Configuration // the bootstrap configuration, and all that were committed
+	refused       []*request           // changes of the members, for good
+	undisturbed   bool                 // nothing goes wrong in this run
 }
 
 type entryID struct{ index, term uint64 }
@@ -127,6 +128,7 @@ func (o *oracle) init(w *World) {
 	o.undisturbed = len(w.plan.Faults) == 0 && !k.Reorder && k.LossPermille == 0 && k.LoopUs <= 1000 && k.NetUs <= 2000 && k.DiskUs <= 300
 	o.history.w = w
 	o.config = w.config
+	o.inForce = append(o.inForce, w.config)
 	for i := range o.views {
 		o.views[i].votes = map[uint64]raft.NodeID{}
 	}
@@ -176,6 +178,8 @@ func (o *oracle) written(n *node, v *view, w *raft.Write, leads bool) {
 	switch {
 	case w.HardState.Term < old.Term:
 		o.w.fail("monotone", "%s goes from term %d back to %d", n.id, old.Term, w.HardState.Term)
+	case w.HardState.Commit < old.Commit:
+		o.w.fail("monotone", "%s goes from commit index %d back to %d", n.id, old.Commit, w.HardState.Commit)
 	case w.HardState.Term == old.Term && old.Vote != "" && w.HardState.Vote != old.Vote:
 		o.w.fail("one vote per term", "%s votes for %q and %q in term %d", n.id, old.Vote, w.HardState.Vote, old.Term)
 	}
@@ -186,7 +190,7 @@ func (o *oracle) written(n *node, v *view, w *raft.Write, leads bool) {
 		}
 		switch {
 		case first > last+1:
-			o.w.fail("log", "%s writes entry %d after %d", n.id, first, last)
+			o.w.fail("state machine safety", "log matching: %s writes entry %d after %d", n.id, first, last)
 			return
 		case leads && v.term == w.HardState.Term && first <= v.now.last():
 			o.w.fail("leader append-only", "%s leads term %d and overrides entry %d of %d", n.id, v.term, first, v.now.last())
@@ -208,12 +212,12 @@ func (o *oracle) match(n *node, id entryID, chain uint64) {
 	if known, ok := o.chains[id]; !ok {
 		o.chains[id] = chain
 	} else if known != chain {
-		o.w.fail("log matching", "%s has another history behind entry %d of term %d", n.id, id.index, id.term)
+		o.w.fail("state machine safety", "log matching: %s has another history behind entry %d of term %d", n.id, id.index, id.term)
 	}
 }
 
 // elected: there is one leader in a term (§5.2), and it has everything that is
-// committed (§5.4).
+// committed (§5.4.3): if it had not, it would have others apply something else.
 func (o *oracle) elected(n *node, v *view, term uint64) {
 	o.w.Stats.Elections++
 	o.w.tracef("%s leads term %d, log up to %d", n.id, term, v.now.last())
@@ -229,7 +233,7 @@ func (o *oracle) elected(n *node, v *view, term uint64) {
 	for i := len(o.commits); i > 0; i-- {
 		if c := o.commits[i-1]; c.term < term {
 			if v.now.at(uint64(i)) != c.chain {
-				o.w.fail("leader completeness", "%s leads term %d without the committed entry %d of term %d", n.id, term, i, c.term)
+				o.w.fail("state machine safety", "leader completeness: %s leads term %d without the committed entry %d of term %d", n.id, term, i, c.term)
 			}
 			break
 		}
@@ -266,7 +270,7 @@ func (o *oracle) sent(n *node, v *view, m *raft.Message) {
 		}
 		if leader, ok := o.leaders[m.Term]; ok && m.Index > 0 {
 			if l := &o.views[leader]; l.term == m.Term && l.now.at(m.Index) != v.durable.at(m.Index) {
-				o.w.fail("durable promises", "%s acknowledges entry %d, which is not the leader's", n.id, m.Index)
+				o.w.fail("state machine safety", "log matching: %s acknowledges entry %d, which is not the leader's", n.id, m.Index)
 			}
 		}
 	}
@@ -330,50 +334,6 @@ func (o *oracle) wrote(n *node, batch []raft.Write) {
 			v.votes[h.Term] = h.Vote
 		}
 	}
-}
-
-// recovered: a restart finds what was durable, or that and the frame that was
-// being written, and nothing else.
-func (o *oracle) recovered(n *node, rec wal.Recovered) {
-	v := &o.views[n.index]
-	found := logView{hard: rec.HardState}
-	o.restart(&found, rec.Snapshot.Index)
-	for i := range rec.Entries {
-		e := &rec.Entries[i]
-		found.chain = append(found.chain, link32(found.at(e.Index-1), e))
-		found.terms = append(found.terms, e.Term)
-	}
-	for i := range rec.Entries {
-		e := &rec.Entries[i]
-		o.match(n, entryID{e.Index, e.Term}, found.at(e.Index))
-	}
-	with := v.durable.clone()
-	for i := range v.pending {
-		o.write(&with, &v.pending[i])
-	}
-	if !found.fits(&v.durable, rec.Snapshot.Index) && !found.fits(&with, rec.Snapshot.Index) && !n.damaged {
-		o.w.fail("exact recovery", "%s finds term %d vote %q and %d entries; durable were term %d vote %q and %d entries; being written: %d writes",
-			n.id, found.hard.Term, found.hard.Vote, found.last(), v.durable.hard.Term, v.durable.hard.Vote, v.durable.last(), len(v.pending))
-	}
-	if found.hard.Vote != "" {
-		v.votes[found.hard.Term] = found.hard.Vote
-	}
-	o.recoveredMarks(v, &found, &rec)
-	v.now, v.durable, v.pending = found, found.clone(), nil
-	v.term, v.handed = 0, rec.Snapshot.Index
-}
-
-// fits says whether a log is what it should be. A snapshot may have replaced it
-// up to an index, and a term that it brought.
-func (v *logView) fits(want *logView, snapshot uint64) bool {
-	sameHard := v.hard.Term == want.hard.Term && v.hard.Vote == want.hard.Vote
-	if !sameHard && !(snapshot > 0 && v.hard.Term > want.hard.Term && v.hard.Vote == "") {
-		return false
-	}
-	if want.last() <= snapshot || want.at(snapshot) != v.at(snapshot) {
-		return v.last() == snapshot || v.last() == want.last()
-	}
-	return v.last() == want.last() && v.at(v.last()) == want.at(want.last())
 }
 
 // stopped: a process ends itself only for a reason that was given to it.

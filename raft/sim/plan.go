@@ -39,6 +39,7 @@ type Knobs struct {
 	MaxAppendBytes, MaxInflightBytes      int
 	MaxUncommittedBytes                   int
 	SnapshotBytes, SegmentBytes           int
+	FrameBytes                            int `json:",omitempty"` // 0 = more than any write has
 	PieceBytes, ChunkBytes                int
 	PieceUs                               int64 // between two pieces of a snapshot, or chunks
 
@@ -60,7 +61,7 @@ type Knobs struct {
 func (k *Knobs) tickUs() int64 { return int64(k.TickMs) * 1000 }
 
 func (k *Knobs) walOptions() wal.Options {
-	return wal.Options{SegmentBytes: k.SegmentBytes, BallastBytes: -1}
+	return wal.Options{SegmentBytes: k.SegmentBytes, FrameBytes: k.FrameBytes, BallastBytes: -1}
 }
 
 // electionUs is the longest election timeout.
@@ -95,14 +96,11 @@ func NewPlan(seed uint64) *Plan {
 	return p
 }
 
-// changeMembers has the members change while the other faults last. Disks are
-// only lost as a whole: what else may be wrong with one shows at its next start,
-// when the others may have left.
+// changeMembers has the members change while the other faults last.
 func (p *Plan) changeMembers(rng *rand.Rand) {
 	p.Joiners = 1 + rng.IntN(4)
-	p.Faults = slices.DeleteFunc(p.Faults, func(f Fault) bool { return f.Kind.costsDisk() && f.Kind != FaultWipe })
 	for i := range p.Faults {
-		if f := &p.Faults[i]; rng.IntN(3) == 0 && f.Kind != FaultWipe {
+		if f := &p.Faults[i]; rng.IntN(3) == 0 && !f.Kind.costsDisk() {
 			f.Node = rng.IntN(p.Nodes + p.Joiners)
 		}
 	}
@@ -112,7 +110,7 @@ func (p *Plan) changeMembers(rng *rand.Rand) {
 			ForMs: pick[int64](rng, 1000, 10_000), Node: rng.IntN(p.Nodes + p.Joiners), Peer: rng.IntN(p.Nodes + p.Joiners), Leader: rng.IntN(3) == 0,
 		})
 	}
-	if rng.IntN(3) == 0 && !slices.ContainsFunc(p.Faults, func(f Fault) bool { return f.Kind == FaultWipe }) {
+	if rng.IntN(3) == 0 && !slices.ContainsFunc(p.Faults, func(f Fault) bool { return f.Kind.costsDisk() }) {
 		p.Faults = append(p.Faults, Fault{Kind: FaultWipe, AtMs: rng.Int64N(p.DurationMs), ForMs: 1000, Node: rng.IntN(p.Nodes)})
 	}
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return int(a.AtMs - b.AtMs) })
@@ -163,6 +161,9 @@ func newKnobs(rng *rand.Rand) Knobs {
 	}
 	if often() {
 		k.SegmentBytes = pick(rng, 256, 1024, 5000)
+	}
+	if often() {
+		k.FrameBytes = pick(rng, 1, 200, 2000)
 	}
 	if often() {
 		k.MaxAppendBytes = pick(rng, 1, 300, 5000)

@@ -59,6 +59,16 @@ func TestOraclesExist(t *testing.T) {
 	}
 }
 
+// Without any one oracle, one of the mistakes would not be found.
+func TestEveryOracleIsNeeded(t *testing.T) {
+	all := load(t)
+	for _, name := range oracles(t) {
+		if !slices.ContainsFunc(all, func(m Mutant) bool { return m.Only == name }) {
+			t.Errorf("no mutant is found by %q alone", name)
+		}
+	}
+}
+
 // oracles are the names that the simulator reports violations by.
 func oracles(t *testing.T) []string {
 	t.Helper()
