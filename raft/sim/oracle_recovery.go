@@ -39,6 +39,7 @@ func (o *oracle) recovered(n *node, rec wal.Recovered) {
 	o.recoveredMarks(v, &found, &rec)
 	v.now, v.durable, v.pending = found, found.clone(), nil
 	v.term, v.handed = 0, rec.Snapshot.Index
+	_, v.unfinished = n.snapshotFiles()
 }
 
 // mayBeFound: a log may be what was durable, or that and the writes under way. If
