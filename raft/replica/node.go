@@ -109,6 +109,7 @@ type event struct {
 	status  chan<- Status
 	result  chan<- error
 	request *Membership
+	reason  string // evStranger
 }
 
 type eventKind uint8
@@ -127,6 +128,7 @@ const (
 	evStatus
 	evTransfer
 	evMembership
+	evStranger
 )
 
 // Open recovers the node from its data directory and starts it.
@@ -197,6 +199,9 @@ func (n *Node) start(store *fsm.Store) {
 			Verify:   n.verify,
 			Refused: func(by raft.NodeID, reason string) {
 				n.fence(fmt.Errorf("%w: %s says: %s", ErrRefused, by, reason))
+			},
+			Stranger: func(id raft.NodeID, reason string) {
+				n.inbox.push(event{kind: evStranger, peer: id, reason: reason})
 			},
 			DiskFailed: n.fence,
 			SnapshotReceived: func(took time.Duration, err error) {
@@ -280,6 +285,8 @@ func (n *Node) handle(events []event) {
 			e.result <- m.Core.TransferLeadership(e.peer)
 		case evMembership:
 			m.RequestMembership(e.request)
+		case evStranger:
+			n.fenceIfAstray(e.peer, e.reason)
 		}
 	}
 }

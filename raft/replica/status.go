@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -81,6 +82,20 @@ func (n *Node) fenceIfRefused() {
 		n.fence(errRemoved)
 	case s.Replaced:
 		n.fence(errReplaced)
+	}
+}
+
+// astrayElections is for how many election timeouts a node has to be without a leader
+// before it believes that it is the one in the wrong cluster.
+const astrayElections = 20
+
+// fenceIfAstray is told that another cluster answers at a member's address. If that
+// address was given to somebody else this cluster goes on without the member; only a
+// node that nobody leads is the stray one.
+func (n *Node) fenceIfAstray(at raft.NodeID, reason string) {
+	leader, _ := n.machine.Core.Leader()
+	if leader == "" && n.machine.ticks-n.contact >= uint64(astrayElections*n.config.ElectionTicks) {
+		n.fence(fmt.Errorf("%w: %s says: %s", ErrRefused, at, reason))
 	}
 }
 

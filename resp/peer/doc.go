@@ -44,7 +44,8 @@
 //	secret         no        the secrets differ; "-" in place of the mac
 //	wrong-node     no        B is not <to>: an address is wrong
 //	unknown        no        B does not know <from>, nor many others that call
-//	wrong-cluster  yes       B belongs to another cluster
+//	wrong-cluster  no        B belongs to another cluster: A may be the wrong one,
+//	                         or somebody else may have B's old address
 //	removed        yes       <from> has left the cluster, ids do not return
 //	incarnation    yes       <from>'s data directory is not the recorded one
 //
@@ -54,7 +55,8 @@
 // a node that is no member may say is for Raft to decide.
 //
 // A refusal for good counts only with B's mac, since anybody can answer on a
-// port; A then hears of it through Handler.Refused. A checks B's id and
+// port; A then hears of it through Handler.Refused, and of another cluster, which
+// does the same, through Handler.Stranger. A checks B's id and
 // incarnation in the same way. Both sides ask Handler.Verify; B asks again
 // when the membership has changed, and closes the connection of an A that may no
 // longer take part.

@@ -57,11 +57,15 @@ func (r *refusal) Error() string { return "refused: " + r.word + ": " + r.text }
 // final tells whether trying again is useless.
 func (r *refusal) final() bool {
 	switch r.word {
-	case refusedWrongCluster, refusedRemoved, refusedIncarnation:
+	case refusedRemoved, refusedIncarnation:
 		return r.proven
 	}
 	return false
 }
+
+// stranger tells that the other side belongs to another cluster: this node or the
+// other is where it should not be.
+func (r *refusal) stranger() bool { return r.word == refusedWrongCluster && r.proven }
 
 // lane separates messages that must not wait from those that may be large.
 type lane uint8

@@ -15,15 +15,16 @@ import (
 
 func TestRefusals(t *testing.T) {
 	tests := []struct {
-		name   string
-		caller func(*Config) // n1, who dials n2
-		to     raft.NodeID
-		verify error // n2's opinion of n1
-		word   string
-		final  bool
+		name     string
+		caller   func(*Config) // n1, who dials n2
+		to       raft.NodeID
+		verify   error // n2's opinion of n1
+		word     string
+		final    bool
+		stranger bool
 	}{
 		{name: "welcome", to: "n2"},
-		{name: "other cluster", caller: func(c *Config) { c.Self.ClusterID = "other" }, to: "n2", word: refusedWrongCluster, final: true},
+		{name: "other cluster", caller: func(c *Config) { c.Self.ClusterID = "other" }, to: "n2", word: refusedWrongCluster, stranger: true},
 		{name: "other node wanted", to: "n3", word: refusedWrongNode},
 		{name: "caller claims to be the node itself", caller: func(c *Config) { c.Self.NodeID = "n2" }, to: "n2", word: refusedWrongNode},
 		{name: "other error", to: "n2", verify: errors.New("not now"), word: refusedUnknown},
@@ -45,14 +46,22 @@ func TestRefusals(t *testing.T) {
 				}
 				return
 			}
-			if !errors.As(err, &r) || r.word != tt.word || r.final() != tt.final {
-				t.Fatalf("got %#v (%v), want word %q, final %t", r, err, tt.word, tt.final)
+			if !errors.As(err, &r) || r.word != tt.word || r.final() != tt.final || r.stranger() != tt.stranger {
+				t.Fatalf("got %#v (%v), want word %q, final %t, stranger %t", r, err, tt.word, tt.final, tt.stranger)
 			}
 			// The same through the stream that dials.
 			n1.SetMembers([]raft.Member{{ID: tt.to, PeerAddr: n2.addr}})
 			if tt.final {
 				if got, want := receive(t, n1.refused), string(tt.to)+" "+tt.word+": "; !strings.HasPrefix(got, want) {
 					t.Errorf("Refused(%q), want %q…", got, want)
+				}
+			}
+			for range 3 { // at each attempt
+				if !tt.stranger {
+					break
+				}
+				if got, want := receive(t, n1.strange), string(tt.to)+" "+tt.word+": "; !strings.HasPrefix(got, want) {
+					t.Errorf("Stranger(%q), want %q…", got, want)
 				}
 			}
 		})

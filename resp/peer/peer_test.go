@@ -30,6 +30,7 @@ type node struct {
 	messages chan raft.Message
 	down     chan raft.NodeID
 	refused  chan string // "<by> <reason>"
+	strange  chan string
 
 	received, brokenOff atomic.Int64 // snapshots
 
@@ -68,6 +69,7 @@ func start(t *testing.T, id raft.NodeID, addr string, adjust func(*Config)) *nod
 		messages: make(chan raft.Message, 10000),
 		down:     make(chan raft.NodeID, 100),
 		refused:  make(chan string, 100),
+		strange:  make(chan string, 1000),
 		members:  map[raft.NodeID]error{},
 	}
 	c := Config{
@@ -79,6 +81,7 @@ func start(t *testing.T, id raft.NodeID, addr string, adjust func(*Config)) *nod
 			LinkDown:   func(id raft.NodeID) { n.down <- id },
 			Verify:     n.verify,
 			Refused:    func(by raft.NodeID, reason string) { n.refused <- string(by) + " " + reason },
+			Stranger:   func(id raft.NodeID, reason string) { n.strange <- string(id) + " " + reason },
 			DiskFailed: func(err error) { t.Errorf("disk failed: %v", err) },
 			SnapshotReceived: func(_ time.Duration, err error) {
 				if err != nil {

@@ -143,11 +143,15 @@ func (s *stream) run() {
 		if p.ctx.Err() != nil {
 			return
 		}
+		var r *refusal
+		refused := errors.As(err, &r)
+		if refused && r.stranger() {
+			p.t.config.Handler.Stranger(p.id, r.word+": "+r.text)
+		}
 		if c := cause(err); c != trouble {
 			trouble = c
 			log.Warn("peer link down", "err", err)
-			var r *refusal
-			if errors.As(err, &r) && r.final() {
+			if refused && r.final() {
 				p.t.config.Handler.Refused(p.id, r.word+": "+r.text)
 			}
 		}

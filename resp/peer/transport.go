@@ -38,9 +38,12 @@ type Handler struct {
 	// ErrIncarnation (may be wrapped). It is asked when a connection opens, in
 	// either direction, and for open inbound ones at each SetMembers.
 	Verify func(id raft.NodeID, incarnation uint64) error
-	// Refused tells that a peer refused this node for good: wrong cluster,
-	// removed, or a wiped disk. The reason starts with the word of the refusal.
+	// Refused tells that a peer refused this node for good: it was removed, or its
+	// disk is another. The reason starts with the word of the refusal.
 	Refused func(by raft.NodeID, reason string)
+	// Stranger tells, at each attempt, that what answers at the address of a peer
+	// belongs to another cluster: it is in the wrong place, or this node is.
+	Stranger func(id raft.NodeID, reason string)
 	// DiskFailed tells that the disk refused a write or fsync of a snapshot that
 	// came in, for another reason than being full. The node has to stop.
 	DiskFailed func(err error)
