@@ -44,12 +44,14 @@ func clientList(c *conn, args [][]byte, dst []byte) []byte {
 			list = c.server.connections()
 		}
 	case len(args) > 3 && isWord(args[2], "id"):
+		seen := map[int64]bool{}
 		for _, arg := range args[3:] {
 			id, ok := parseInt(arg)
 			if !ok {
 				return resp.AppendError(dst, resp.ErrClientID)
 			}
-			if other := c.server.connection(id); other != nil {
+			if other := c.server.connection(id); other != nil && !seen[id] {
+				seen[id] = true
 				list = append(list, other)
 			}
 		}

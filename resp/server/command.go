@@ -20,7 +20,16 @@ func commandHandlers() []row {
 	}
 }
 
+// maxCommandNames is more names than there are commands. What COMMAND DOCS says of
+// one is a hundred times as long as its name.
+const maxCommandNames = 1024
+
+const errTooManyNames = "ERR too many names of commands"
+
 func commandReply(c *conn, args [][]byte, dst []byte) []byte {
+	if len(args)-2 > maxCommandNames && (isWord(args[1], "docs") || isWord(args[1], "info")) {
+		return resp.AppendError(dst, errTooManyNames)
+	}
 	return fsm.AppendCommandReply(dst, c.proto, args)
 }
 

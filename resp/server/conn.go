@@ -216,13 +216,14 @@ func (c *conn) reply(b []byte) {
 }
 
 // checkOutput ends a connection whose waiting replies are beyond the limit, as
-// Redis does: the client gets none of them.
+// Redis does: the client gets none of them, nor what the commands that still run
+// reply.
 func (c *conn) checkOutput() {
 	limit := c.server.settings.load().MaxOutputBytes
 	if limit > 0 && len(c.out) > limit || len(c.out) > fsm.MaxReplyBytes {
 		c.server.log.Warn("output buffer limit reached", "event", "output_limit", "client", c.nc.RemoteAddr().String(), "bytes", len(c.out))
 		c.out = nil
-		c.closing = true
+		c.muted, c.closing = true, true
 		c.kill()
 	}
 }

@@ -79,7 +79,9 @@ func (c *conn) dispatch(args [][]byte) {
 		c.run(args)
 		return
 	}
-	c.flush()
+	if c.flush(); c.closing {
+		return
+	}
 	c.skipNext, c.muted = false, true
 	c.run(args)
 	c.flush()
@@ -143,16 +145,22 @@ func (c *conn) answer(cmd *command, args [][]byte) {
 }
 
 // place gives the reply c.lit[start:] its place behind the commands in hand. cmd
-// is nil for a command that was rejected.
+// is nil for a command that was rejected. Literals that are longer together than
+// a batch may be are not kept waiting: the limit of output counts replies that
+// are queued.
 func (c *conn) place(cmd *command, start int) {
 	reply := c.lit[start:len(c.lit):len(c.lit)]
 	if len(c.batch.Commands) > 0 {
 		c.add(cmd, fsm.Command{Literal: reply})
+		if len(c.lit) > maxBatchBytes {
+			c.flush()
+		}
 		return
 	}
 	c.server.stats.account([]*command{cmd}, reply, time.Since(c.since))
 	c.reply(reply)
 	c.lit = c.lit[:start]
+	c.checkOutput()
 }
 
 // placeError answers a command with an error.

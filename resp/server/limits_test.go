@@ -192,6 +192,79 @@ func TestOutputLimit(t *testing.T) {
 	dial(t, "tcp", in.addr).want(t, "PING", "+PONG\r\n")
 }
 
+// What the connection answers itself counts like what the keyspace answers, and
+// is counted while it comes together.
+func TestOutputLimitOfSessionCommands(t *testing.T) {
+	docs := func(n int) string { return strings.Repeat("COMMAND DOCS\r\n", n) }
+	for _, c := range []struct{ name, sent string }{
+		{"by themselves", docs(200)},
+		{"behind a read", "GET k\r\n" + docs(200)},
+		{"in a transaction", "MULTI\r\n" + docs(200) + "EXEC\r\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := start(t, func(v *Values) { v.MaxOutputBytes = 100 << 10 })
+			w := dial(t, "tcp", in.addr)
+			before := allocatedBytes()
+			w.send(t, c.sent)
+			if got := w.closed(t); strings.Contains(got, "summary") {
+				t.Errorf("got %d bytes of replies above the limit", len(got))
+			}
+			if bytes := allocatedBytes() - before; bytes > 50<<20 {
+				t.Errorf("200 replies of which none left took %d bytes", bytes)
+			}
+			dial(t, "tcp", in.addr).want(t, "PING", "+PONG\r\n")
+		})
+	}
+}
+
+// All of a transaction runs, even when nobody will be told.
+func TestTransactionAboveTheOutputLimit(t *testing.T) {
+	in := start(t, func(v *Values) { v.MaxOutputBytes = 100 << 10 })
+	w := dial(t, "tcp", in.addr)
+	w.send(t, "MULTI\r\nSET k v\r\n"+strings.Repeat("COMMAND DOCS\r\n", 20)+"CONFIG SET timeout 77\r\nEXEC\r\nSET k behind\r\n")
+	w.closed(t)
+	other := dial(t, "tcp", in.addr)
+	for !strings.Contains(other.do(t, "CONFIG GET timeout"), "77") { // it was cut off on the way
+	}
+	other.want(t, "GET k", "$1\r\nv\r\n")
+}
+
+// Replies that nobody wants are no reason to hang up, and take no memory.
+func TestOutputLimitOfMutedReplies(t *testing.T) {
+	in := start(t, func(v *Values) { v.MaxOutputBytes = 100 << 10 })
+	w := dial(t, "tcp", in.addr)
+	before := allocatedBytes()
+	w.send(t, "CLIENT REPLY OFF\r\nGET k\r\n"+strings.Repeat("COMMAND DOCS\r\n", 200)+"CLIENT REPLY ON\r\n")
+	if got := w.reply(t); got != "+OK\r\n" {
+		t.Errorf("got %.80q", got)
+	}
+	if bytes := allocatedBytes() - before; bytes > 50<<20 {
+		t.Errorf("200 replies of which none left took %d bytes", bytes)
+	}
+}
+
+// A name or an id that is given a million times is not answered a million times.
+func TestRepeatedArgumentsOfSessionCommands(t *testing.T) {
+	in := start(t, nil)
+	w := dial(t, "tcp", in.addr)
+	if got := w.do(t, "CLIENT LIST ID"+strings.Repeat(" 1 99", 5000)); strings.Count(got, "id=1 ") != 1 {
+		t.Errorf("CLIENT LIST of one client replied %d bytes", len(got))
+	}
+	for _, sub := range []string{"DOCS", "INFO"} {
+		w.want(t, "COMMAND "+sub+strings.Repeat(" get", maxCommandNames+1), "-"+errTooManyNames+"\r\n")
+		if got := w.do(t, "COMMAND "+sub+strings.Repeat(" get", maxCommandNames)); got[0] == '-' {
+			t.Errorf("COMMAND %s of %d names: %s", sub, maxCommandNames, got)
+		}
+	}
+}
+
+// allocatedBytes is all that was ever allocated.
+func allocatedBytes() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
+}
+
 func TestClientThatDoesNotReadIsClosed(t *testing.T) {
 	in := start(t, func(v *Values) { v.WriteTimeout = 50 * time.Millisecond })
 	w := dial(t, "tcp", in.addr)

@@ -151,10 +151,8 @@ func (c *conn) exec(cmd *command) {
 	}
 	c.add(cmd, fsm.Command{Proto: c.proto, Exec: &fsm.Exec{Watches: w.keys, Commands: c.transactionCommands(t)}})
 	if t.sessions && c.execute() {
-		reply := c.runSessions(t, c.batch.Reply)
-		c.reply(reply)
+		c.runSessions(t, c.batch.Reply)
 		c.endBatch()
-		c.checkOutput()
 	}
 }
 
@@ -180,26 +178,29 @@ func (c *conn) transactionCommands(t *transaction) []fsm.Command {
 }
 
 // runSessions runs the session commands of a transaction that has succeeded and
-// puts their replies in between the others.
-func (c *conn) runSessions(t *transaction, replies []byte) []byte {
+// queues their replies in between the others. All of them run, even if the client
+// is cut off on the way for what it was to be told.
+func (c *conn) runSessions(t *transaction, replies []byte) {
 	head := bytes.IndexByte(replies, '\n') + 1
 	if replies[0] != '*' || replies[1] == '-' {
-		return replies // an error or a null: nothing was executed
+		c.reply(replies) // an error or a null: nothing was executed
+		return
 	}
 	c.inExec = true
 	defer func() { c.inExec = false }()
-	out := append([]byte(nil), replies[:head]...)
+	c.reply(replies[:head])
 	rest := replies[head:]
 	for _, q := range t.queue {
 		if q.cmd.spec.Class == fsm.Session {
-			out = q.cmd.handle(c, q.args, out)
-			continue
+			c.lit = q.cmd.handle(c, q.args, c.lit[:0])
+			c.reply(c.lit)
+		} else {
+			n := replyLen(rest)
+			c.reply(rest[:n])
+			rest = rest[n:]
 		}
-		n := replyLen(rest)
-		out = append(out, rest[:n]...)
-		rest = rest[n:]
+		c.checkOutput()
 	}
-	return out
 }
 
 // watches are the keys of WATCH and the versions they had.
