@@ -43,7 +43,8 @@
 // command at a time and ten seconds; unauthenticated connections are counted
 // as a whole and per address, wrong passwords per address. See [Values] for
 // the others. No limit of a data command is enforced by closing the connection
-// in place of a reply, except output that is beyond client-output-buffer-limit.
+// in place of a reply, except output that is beyond client-output-buffer-limit or
+// that the client does not take in time.
 //
 // # Differences from Redis
 //
