@@ -4,7 +4,7 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // Values of the reason label of redoubt_raft_proposals_failed_total.
 const (
-	FailedNotLeader      = "not_leader"      // surely not executed: no leader was there to take it
+	FailedNotLeader      = "not_leader"      // surely not executed: no leader was there, or to be reached, to take it
 	FailedOverloaded     = "overloaded"      // surely not executed: the leader takes no more, or hands over
 	FailedDiskFull       = "disk_full"       // surely not executed: the disk is almost full, here or at the leader
 	FailedTooLarge       = "too_large"       // surely not executed: a transaction that fits into no entry

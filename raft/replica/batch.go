@@ -33,6 +33,7 @@ type Batch struct {
 	term       uint64 // of the leader it was proposed to
 	refused    string // the error that answered it instead of the keyspace; "" = none did
 	unknown    bool   // it was answered without its outcome
+	busy       bool   // the leader refused it, when it was last asked
 	began      time.Time
 	committed  time.Time // when its entry was; set before the applier gets it
 	done       chan struct{}
@@ -47,7 +48,7 @@ func (b *Batch) Reset() {
 	b.Commands = b.Commands[:0]
 	b.Reply = b.Reply[:0]
 	b.Reads, b.Index, b.entry, b.needsClock, b.proposed, b.term = ReadsAsConfigured, 0, nil, false, false, 0
-	b.refused, b.unknown = "", false
+	b.refused, b.unknown, b.busy = "", false, false
 }
 
 // Consistency is what a read may count on.

@@ -160,8 +160,10 @@ func (m *Machine) propose(b *Batch) {
 	}
 	m.seq++
 	fsm.SetOrigin(b.entry, fsm.Origin{Boot: m.boot, Seq: m.seq})
+	b.busy = false
 	if leader == m.Core.ID() {
 		if _, err := m.append(b.entry); err != nil {
+			b.busy = true
 			m.waiting = append(m.waiting, b)
 			return
 		}

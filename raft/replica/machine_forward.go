@@ -95,6 +95,7 @@ func (m *Machine) forwardRefused(msg raft.Message) {
 		b.fail(resp.ErrMisconf)
 		return
 	}
+	b.busy = true
 	m.refused = append(m.refused, b)
 }
 

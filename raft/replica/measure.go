@@ -129,7 +129,7 @@ func (n *Node) whyFailed(b *Batch) string {
 		return metrics.FailedDiskFull
 	case b.refused == resp.ErrEntryTooLarge:
 		return metrics.FailedTooLarge
-	case recent.Leader != "":
+	case b.busy && recent.Leader != "":
 		return metrics.FailedOverloaded
 	}
 	return metrics.FailedNotLeader

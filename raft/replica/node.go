@@ -70,7 +70,8 @@ type Node struct {
 	waiters   []waiter     // of the loop
 	running   *snapshotRun // of the applier's goroutine
 	leader    leaderHint
-	contact   uint64 // tick at which the leader or, on it, a majority was heard
+	led       leaderHint // the latest that was known
+	contact   uint64     // tick at which the leader or, on it, a majority was heard
 
 	// Of the loop, for measure.go.
 	now                        time.Time // of this turn
@@ -324,7 +325,10 @@ func (n *Node) afterTurn(ticked bool) {
 	changed := n.leader != leaderHint{id, term}
 	if changed {
 		if id != "" {
-			n.metrics.Raft.LeaderChanges.Inc()
+			if n.led != (leaderHint{id, term}) { // or it was only lost from sight
+				n.led = leaderHint{id, term}
+				n.metrics.Raft.LeaderChanges.Inc()
+			}
 			n.log.Info("leader", "event", "leader", "leader", id, "term", term)
 		} else {
 			n.log.Info("no leader", "event", "leader", "term", term)
