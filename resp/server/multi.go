@@ -210,7 +210,7 @@ type watches struct {
 	bytes int
 	// pending: a WATCH is in the batch in hand.
 	pending bool
-	// broken makes the next EXEC fail: a WATCH was not answered.
+	// broken makes the next EXEC fail: a WATCH was not answered, or refused.
 	broken bool
 }
 
@@ -230,24 +230,25 @@ func (c *conn) addWatch(cmd *command, f *fsm.Command) (ok bool) {
 		return false
 	}
 	w := c.watch
+	limit := c.server.settings.load().MaxQueryBytes
 	fresh := f.Args[:1:1]
-	size := 0
 	for _, key := range f.Args[1:] {
 		name := strconv.Itoa(c.db) + " " + string(key)
 		if _, known := w.names[name]; known {
 			continue
 		}
+		if w.bytes += len(key) + queuedOverheadBytes; w.bytes > limit {
+			// What was watched does not matter any more. A WATCH in the batch
+			// keeps its own list.
+			c.watch = &watches{bytes: w.bytes, broken: true}
+			c.placeError(cmd, errWatchTooLong)
+			return false
+		}
 		if w.names == nil {
 			w.names = map[string]struct{}{}
 		}
 		w.names[name] = struct{}{}
-		size += len(key) + queuedOverheadBytes
 		fresh = append(fresh, key)
-	}
-	if w.bytes += size; w.bytes > c.server.settings.load().MaxQueryBytes {
-		w.broken = true
-		c.placeError(cmd, errWatchTooLong)
-		return false
 	}
 	if len(fresh) == 1 {
 		start := len(c.lit)

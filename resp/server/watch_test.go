@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -27,5 +28,29 @@ func TestExecAfterARefusedWatch(t *testing.T) {
 	}
 	if got := w.do(t, "MULTI", "ECHO x", "EXEC"); got != "+OK\r\n+QUEUED\r\n*1\r\n$1\r\nx\r\n" {
 		t.Errorf("the EXEC after that: %q", got)
+	}
+}
+
+// A WATCH that was refused keeps none of its keys, however often it is tried.
+func TestRefusedWatchesKeepNothing(t *testing.T) {
+	in := start(t, func(v *Values) { v.MaxQueryBytes = 16 << 10 })
+	w := dial(t, "tcp", in.addr)
+	w.want(t, "WATCH a", "+OK\r\n")
+	before := heapBytes()
+	for i := range 400 {
+		line := "WATCH"
+		for j := range 150 {
+			line += fmt.Sprintf(" %050d:%d", i, j)
+		}
+		w.want(t, line, "-"+errWatchTooLong+"\r\n")
+	}
+	if grown := int64(heapBytes()) - int64(before); grown > 3<<20 {
+		t.Errorf("60,000 keys that are not watched keep %d bytes", grown)
+	}
+	if got := w.do(t, "MULTI", "SET a 1", "EXEC"); got != "+OK\r\n+QUEUED\r\n*-1\r\n" {
+		t.Errorf("EXEC behind a WATCH that was refused: %q", got)
+	}
+	if got := w.do(t, "WATCH a", "MULTI", "SET a 1", "EXEC"); got != "+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n" {
+		t.Errorf("the transaction after that: %q", got)
 	}
 }
