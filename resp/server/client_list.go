@@ -132,7 +132,7 @@ func (v *view) flags(blocked bool) string {
 // filter is the conditions of a CLIENT KILL.
 type filter struct {
 	id          int64
-	addr, laddr string
+	addr, laddr *string // nil: any
 	maxAge      int64
 	none        bool // a type or a user that no connection has
 	others      bool // not the one that asks
@@ -140,7 +140,7 @@ type filter struct {
 
 func clientKill(c *conn, args [][]byte, dst []byte) []byte {
 	if len(args) == 3 {
-		if c.killMatching(filter{addr: string(args[2])}) == 0 {
+		if c.killMatching(filter{addr: new(string(args[2]))}) == 0 {
 			return resp.AppendError(dst, resp.ErrNoSuchClient)
 		}
 		return resp.AppendOK(dst)
@@ -173,9 +173,9 @@ func parseFilter(args [][]byte) (f filter, errText string) {
 			}
 			f.none = f.none || !normal
 		case isWord(args[0], "addr"):
-			f.addr = string(value)
+			f.addr = new(string(value))
 		case isWord(args[0], "laddr"):
-			f.laddr = string(value)
+			f.laddr = new(string(value))
 		case isWord(args[0], "user"):
 			if string(value) != defaultUser {
 				return f, resp.NoSuchUser(value)
@@ -219,8 +219,8 @@ func (f *filter) matches(c *conn, now time.Time) bool {
 	switch {
 	case f.none,
 		f.id != 0 && f.id != c.id,
-		f.addr != "" && f.addr != c.nc.RemoteAddr().String(),
-		f.laddr != "" && f.laddr != c.nc.LocalAddr().String(),
+		f.addr != nil && *f.addr != c.nc.RemoteAddr().String(),
+		f.laddr != nil && *f.laddr != c.nc.LocalAddr().String(),
 		f.maxAge != 0 && int64(now.Sub(c.began).Seconds()) < f.maxAge:
 		return false
 	}
