@@ -62,7 +62,7 @@ func (c *conn) authenticate() {
 	}
 	c.authenticated = true
 	c.server.strangers.leave(c.nc.RemoteAddr())
-	c.guard.SetLimits(c.server.settings.load().limits())
+	c.followLimits()
 }
 
 // estrange is what RESET does to a connection that needs a password: it is as
@@ -72,6 +72,7 @@ func (c *conn) estrange() {
 	c.server.strangers.join(c.nc.RemoteAddr())
 	c.strangerSince, c.strangerBytes = time.Now(), 0
 	c.guard.SetLimits(resp.UnauthenticatedLimits())
+	c.framed = nil
 }
 
 // waitAfterFailure delays the reply to a wrong password when there have been

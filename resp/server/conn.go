@@ -43,6 +43,7 @@ type conn struct {
 	began  time.Time
 	reader *resp.Reader
 	guard  *resp.Guard
+	framed *values // whose limits the guard has; nil: those before AUTH
 
 	session
 	batch   *replica.Batch
@@ -82,11 +83,8 @@ func newConn(s *Server, nc net.Conn, id int64, v *values) *conn {
 		dead:    make(chan struct{}),
 		unblock: make(chan bool, 1),
 	}
-	limits := v.limits()
-	if !c.authenticated {
-		limits = resp.UnauthenticatedLimits()
-	}
-	c.guard = resp.NewGuard(socket{c}, limits)
+	c.guard = resp.NewGuard(socket{c}, resp.UnauthenticatedLimits())
+	c.followLimits()
 	c.reader = resp.NewReader(c.guard)
 	c.publish(nil)
 	return c
@@ -130,6 +128,14 @@ func (c *conn) readPipeline() ([][][]byte, error) {
 	}
 	// One at a time: what comes behind an AUTH is framed under other limits.
 	return c.reader.ReadPipeline(1, 1)
+}
+
+// followLimits gives the guard the limits of now.
+func (c *conn) followLimits() {
+	if v := c.server.settings.load(); c.authenticated && v != c.framed {
+		c.guard.SetLimits(v.limits())
+		c.framed = v
+	}
 }
 
 // readFailed ends the connection, with a word of explanation when the client
@@ -330,5 +336,6 @@ func (s socket) Read(p []byte) (int, error) {
 	}
 	n, err := c.nc.Read(p)
 	c.server.stats.read(n)
+	c.followLimits() // they may have changed meanwhile
 	return n, err
 }

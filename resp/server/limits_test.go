@@ -278,6 +278,24 @@ func TestClientThatDoesNotReadIsClosed(t *testing.T) {
 	}
 }
 
+// CONFIG SET holds for connections that are open and wait already.
+func TestQueryLimitsAreLive(t *testing.T) {
+	in := start(t, func(v *Values) { v.RequirePass = "secret" })
+	w, operator := dial(t, "tcp", in.addr), dial(t, "tcp", in.addr)
+	w.want(t, "AUTH secret", "+OK\r\n")
+	operator.want(t, "AUTH secret", "+OK\r\n")
+	echo := fmt.Sprintf("*2\r\n$4\r\nECHO\r\n$5000\r\n%05000d\r\n", 1)
+	w.send(t, echo)
+	if got := w.reply(t); len(got) < 5000 {
+		t.Fatalf("a long argument is answered %q", got)
+	}
+	operator.want(t, "CONFIG SET proto-max-bulk-len 1kb", "+OK\r\n")
+	w.send(t, echo)
+	if got := w.closed(t); got != "-ERR Protocol error: invalid bulk length\r\n" {
+		t.Errorf("one beyond the new limit is answered %.80q", got)
+	}
+}
+
 func TestTransactionsAreBounded(t *testing.T) {
 	in := start(t, func(v *Values) { v.MaxQueryBytes = 16 << 10 })
 	w := dial(t, "tcp", in.addr)
