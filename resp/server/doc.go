@@ -49,9 +49,11 @@
 // # Differences from Redis
 //
 // HELLO and CLIENT REPLY are refused inside MULTI. Offsets in INFO and ROLE are
-// log indexes, not bytes. CLIENT UNPAUSE is obeyed during CLIENT PAUSE ALL.
-// CLIENT TRACKING is an unknown subcommand, which clients take as "not here".
-// There is no slow log and no latency monitor: both answer that they are empty.
+// log indexes, not bytes. CLIENT UNPAUSE and what is allowed before AUTH are obeyed
+// during CLIENT PAUSE ALL; a pause ends when the server shuts down, and what it held
+// is executed. CLIENT TRACKING is an unknown subcommand, which clients take as "not
+// here". There is no slow log and no latency monitor: both answer that they are
+// empty.
 //
 // # Another door
 //

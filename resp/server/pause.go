@@ -64,7 +64,7 @@ func (s *Server) pauseUntil(t time.Time, all bool) {
 }
 
 // waitWhilePaused holds the connection when cmd may not run now. What came
-// before is answered first.
+// before is answered first. When the client hangs up, cmd is never run.
 func (c *conn) waitWhilePaused(cmd *command) {
 	for {
 		p := c.server.pause.Load()
@@ -81,26 +81,30 @@ func (c *conn) waitWhilePaused(cmd *command) {
 		if c.closing {
 			return
 		}
-		timer := time.NewTimer(left)
+		timer := time.NewTimer(min(left, gonePoll))
 		select {
 		case <-timer.C:
+			c.closing = c.hungUp()
 		case <-p.over:
 		case <-c.dead:
 			c.closing = true
 		case <-c.server.closing:
 			timer.Stop()
-			return // what has been read is answered
+			return // what has been read is answered, and the pause is over
 		}
 		timer.Stop()
+		if c.closing {
+			return
+		}
 		c.since = time.Now()
 	}
 }
 
-// stoppedBy says whether a pause holds cmd. Redis holds CLIENT UNPAUSE too when
-// all commands are paused, and can only wait.
+// stoppedBy says whether a pause holds cmd. When all commands are paused Redis
+// holds CLIENT UNPAUSE, and the AUTH that has to come before it, and can only wait.
 func (c *conn) stoppedBy(p *pause, cmd *command) bool {
 	if p.all {
-		return cmd.name != "client|unpause"
+		return cmd.name != "client|unpause" && cmd.spec.Flags&fsm.FlagNoAuth == 0
 	}
 	if cmd.spec.Name == "exec" {
 		return c.multi != nil && c.multi.flags&fsm.FlagWrite != 0

@@ -5,7 +5,8 @@ package server
 import "syscall"
 
 // hungUp looks, without taking anything, whether the client has closed its side.
-// Input that waits hides it: that client is alive enough.
+// Input that waits hides it: that client is alive enough. The deadline of the last
+// read, which may have passed, does not matter here.
 func (c *conn) hungUp() bool {
 	raw, ok := c.nc.(syscall.Conn)
 	if !ok {
@@ -16,11 +17,10 @@ func (c *conn) hungUp() bool {
 		return true
 	}
 	gone := false
-	err = rc.Read(func(fd uintptr) bool {
+	err = rc.Control(func(fd uintptr) {
 		var b [1]byte
 		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		gone = n == 0 && err == nil || err != nil && err != syscall.EAGAIN && err != syscall.EINTR
-		return true
 	})
 	return gone || err != nil
 }
