@@ -35,7 +35,7 @@ func TestRepliesAreBounded(t *testing.T) {
 	check("MGET", origin.ReadBatch([]Command{command(mget...)}, 0, nil))
 	entry := AppendEntry(nil, writes)
 	check("GETEX in a pipeline", origin.ApplyBatch(2, entry, writes, nil))
-	follower.Apply(2, entry, nil)
+	check("GETEX on a follower", follower.Apply(2, entry, nil))
 	if origin.Hash() != follower.Hash() {
 		t.Error("the hashes of origin and follower differ")
 	}

@@ -164,7 +164,10 @@ func parseCursor(b []byte) (cursor uint64, ok bool) {
 // expired are removed soon and rarely in the way.
 const randomTries = 100
 
-// randomKey draws a slot in proportion to its keys and then a cell of its table.
+// randomWalk bounds how many keys of a slot randomKey passes by.
+const randomWalk = 1024
+
+// randomKey draws a key, each as likely as the others.
 func randomKey(c *call) {
 	d := c.database()
 	var found *object
@@ -190,8 +193,11 @@ func randomKey(c *call) {
 	c.bulkString(found.key)
 }
 
-// pick returns a key of the database, which has some.
-func (d *database) pick(which, cell uint64) *object {
+// pick returns a key of the database, which has some: in the order of the slots and
+// of their hashes that of the drawn rank. In a slot of very many it is the one so many
+// places behind a drawn hash. Cells are not drawn: how many there are depends on the
+// history, and all nodes have to draw the same key.
+func (d *database) pick(which, hash uint64) *object {
 	n := uint32(which % uint64(d.keys))
 	group := 0
 	for n >= d.groups[group] {
@@ -203,10 +209,22 @@ func (d *database) pick(which, cell uint64) *object {
 		n -= d.slots.get(slot).count
 		slot++
 	}
-	cells := d.slots.get(slot).cells
-	i := int(cell % uint64(len(cells)))
-	for cells[i].object == nil {
-		i = (i + 1) % len(cells)
+	t := &d.slots.get(slot).keyTable
+	i := 0
+	if t.count > randomWalk {
+		n %= randomWalk
+		i = t.seek(uint32(hash))
 	}
-	return cells[i].object
+	for ; ; i++ {
+		if i >= len(t.cells) {
+			i = 0
+		}
+		if t.cells[i].object == nil {
+			continue
+		}
+		if n == 0 {
+			return t.cells[i].object
+		}
+		n--
+	}
 }

@@ -88,19 +88,24 @@ func (s *Store) Now() int64 { return s.now }
 func (s *Store) Hash() uint64 { return s.hash }
 
 // Apply executes the commands of a committed entry and appends their replies to
-// dst. Indexes rise from call to call but may leave gaps. An entry that cannot
-// be decoded is a broken invariant, since only AppendEntry makes entries, and
-// panics. The store keeps nothing of entry.
+// dst, up to about MaxReplyBytes: what is more counts for the hash only. Indexes
+// rise from call to call but may leave gaps. An entry that cannot be decoded is a
+// broken invariant, since only AppendEntry makes entries, and panics. The store
+// keeps nothing of entry.
 func (s *Store) Apply(index uint64, entry []byte, dst []byte) []byte {
 	s.begin(index, entry)
-	start := len(dst)
+	first := len(dst)
 	for block := s.nextWrites(); len(block) > 0; block = s.nextWrites() {
 		places := s.warm(block)
 		for i := range block {
-			dst = s.execute(&block[i], places[i], &s.entry.seed, true, len(dst), dst)
+			start := len(dst)
+			dst = s.execute(&block[i], places[i], &s.entry.seed, true, start, dst)
+			s.rolling.Write(dst[start:])
+			if start-first > s.maxReplyBytes {
+				dst = dst[:start] // as in ApplyBatch
+			}
 		}
 	}
-	s.rolling.Write(dst[start:])
 	s.hash = s.rolling.Sum64()
 	return dst
 }

@@ -293,25 +293,6 @@ func TestScanOfCollidingKeys(t *testing.T) {
 	checkStore(t, s)
 }
 
-// TestRandomKeyIsFair: over many draws every key comes.
-func TestRandomKeyIsFair(t *testing.T) {
-	s := filled(100)
-	seen := map[string]int{}
-	const draws = 10_000
-	for i := range draws {
-		_, key, _ := strings.Cut(string(s.ReadBatch([]Command{command(0, "RANDOMKEY")}, uint64(i), nil)), "\r\n")
-		seen[key]++
-	}
-	for key, n := range seen {
-		if n < draws/100/3 || n > draws/100*3 {
-			t.Errorf("%q came %d times of %d", key, n, draws)
-		}
-	}
-	if len(seen) != 100 {
-		t.Errorf("%d keys came of 100", len(seen))
-	}
-}
-
 // TestValuesAreCopies: entries and batches are the caller's to write over.
 func TestValuesAreCopies(t *testing.T) {
 	s := New(Config{})
