@@ -9,7 +9,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"redoubt/raft"
@@ -49,7 +51,7 @@ type recoverOptions struct {
 	dryRun, yes, force   bool
 }
 
-func runRecover(_ context.Context, args []string, stdout, stderr io.Writer) int {
+func runRecover(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parseRecover(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -58,7 +60,7 @@ func runRecover(_ context.Context, args []string, stdout, stderr io.Writer) int 
 	case err != nil:
 		return usageError(stderr, err, "redoubt help recover")
 	}
-	if err := o.run(os.Stdin, stdout); err != nil {
+	if err := o.run(ctx, os.Stdin, stdout); err != nil {
 		fmt.Fprintf(stderr, "redoubt: %v\n", err)
 		if code := exitCode(err); code == exitDisk {
 			return code
@@ -96,7 +98,10 @@ func parseRecover(args []string) (o recoverOptions, err error) {
 	return o, nil
 }
 
-func (o *recoverOptions) run(stdin io.Reader, w io.Writer) error {
+func (o *recoverOptions) run(ctx context.Context, stdin io.Reader, w io.Writer) error {
+	if err := refuseLink(o.dataDir); err != nil {
+		return err
+	}
 	chosen, err := inspect(o.dataDir)
 	if err != nil {
 		return err
@@ -133,13 +138,8 @@ func (o *recoverOptions) run(stdin io.Reader, w io.Writer) error {
 		fmt.Fprintf(w, "Nothing was changed: this was a dry run.\n")
 		return nil
 	}
-	if !o.yes {
-		fmt.Fprintf(w, "This cannot be undone. Type %s to go on: ", o.id)
-		answer, _ := bufio.NewReader(stdin).ReadString('\n') // what is not the id is a no
-		fmt.Fprintln(w)
-		if strings.TrimSpace(answer) != o.id {
-			return errors.New("nothing was changed")
-		}
+	if !o.yes && !o.confirmed(ctx, stdin, w) {
+		return errors.New("nothing was changed")
 	}
 	var clusterID [16]byte
 	rand.Read(clusterID[:])
@@ -149,6 +149,39 @@ func (o *recoverOptions) run(stdin io.Reader, w io.Writer) error {
 	}
 	describeNext(w, &id, o.dataDir)
 	return nil
+}
+
+// refuseLink: a copy of a data directory made by copying the link to it is the
+// directory itself, and recovering the copy would change the original.
+func refuseLink(dataDir string) error {
+	path := filepath.Clean(dataDir) // "DIR/" would be what the link leads to
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		return err
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%s is a link to %s: if that is what you mean, say --data-dir %s", path, real, shellWord(real))
+}
+
+// confirmed asks for the node's name. Everything else is a no, Ctrl-C included,
+// of which a read from the terminal learns nothing.
+func (o *recoverOptions) confirmed(ctx context.Context, stdin io.Reader, w io.Writer) bool {
+	fmt.Fprintf(w, "This cannot be undone. Type %s to go on: ", o.id)
+	defer fmt.Fprintln(w)
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(stdin).ReadString('\n')
+		answer <- strings.TrimSpace(line)
+	}()
+	select {
+	case <-ctx.Done():
+		return false
+	case line := <-answer:
+		return line == o.id && ctx.Err() == nil
+	}
 }
 
 func (o *recoverOptions) newConfiguration(s *survivor) (raft.Configuration, error) {

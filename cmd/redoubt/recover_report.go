@@ -29,8 +29,14 @@ type survivor struct {
 }
 
 func inspect(path string) (*survivor, error) {
-	s := &survivor{dir: wal.Dir{Path: path, FS: wal.OS()}}
-	var err error
+	files, err := filesOf(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &survivor{dir: wal.Dir{Path: path, FS: files}}
+	if _, exists, err := s.dir.LoadIdentity(); err == nil && !exists {
+		return nil, fmt.Errorf("%s is no data directory: there is no IDENTITY in it", path)
+	}
 	if s.id, s.found, err = s.dir.Inspect(); err != nil {
 		if errors.Is(err, wal.ErrLocked) {
 			err = fmt.Errorf("%w: stop the node first", err)

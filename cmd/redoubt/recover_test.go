@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -93,6 +94,10 @@ func TestRecoverChoosesTheBestLog(t *testing.T) {
 	longer := dirOf(t, "n1", voters, 2, 9, nil)
 	later := dirOf(t, "n2", voters, 3, 7, nil)
 	other := dirOf(t, "n3", voters, 3, 7, nil)
+	empty, link := t.TempDir(), filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(later, link); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name string
 		args []string
@@ -105,7 +110,11 @@ func TestRecoverChoosesTheBestLog(t *testing.T) {
 		{"a majority", []string{"--data-dir", later, "--id", "n2", "--compare", longer + "," + other}, exitError, "start them, and nothing is lost"},
 		{"one twice", []string{"--data-dir", later, "--id", "n2", "--compare", later}, exitError, "both of node n2"},
 		{"another id", []string{"--data-dir", later, "--id", "n3"}, exitError, "belongs to node n2, not to n3"},
-		{"nothing there", []string{"--data-dir", t.TempDir(), "--id", "n3"}, exitError, "has none"},
+		{"nothing in it", []string{"--data-dir", empty, "--id", "n3"}, exitError, empty + " is no data directory: there is no IDENTITY in it"},
+		{"nothing there", []string{"--data-dir", "nope", "--id", "n3"}, exitError, "nope: no such file or directory"},
+		{"nothing to compare with", []string{"--data-dir", later, "--id", "n2", "--compare", "nope"}, exitError, "--compare: stat nope: no such file or directory"},
+		{"a link", []string{"--data-dir", link, "--id", "n2"}, exitError, link + " is a link to " + later},
+		{"what a link leads to", []string{"--data-dir", link + "/", "--id", "n2"}, exitError, "say --data-dir " + later},
 		{"an empty log", []string{"--data-dir", dirOf(t, "n1", voters, 0, 0, nil), "--id", "n1"}, exitError, "nothing to recover"},
 		{"removed", []string{"--data-dir", dirOf(t, "n1", voters, 1, 2, config(removed)), "--id", "n1"}, exitError, "recover another node"},
 		{"not a member", []string{"--data-dir", dirOf(t, "n9", voters, 1, 2, nil), "--id", "n9"}, exitError, "--announce"},
@@ -144,6 +153,47 @@ func TestRecoverFromAJointConfiguration(t *testing.T) {
 	}
 	if fmt.Sprint(s.config) != fmt.Sprint(want) || s.commit != s.index || s.index != 7 || s.term != 5 {
 		t.Errorf("%+v, committed %d of %d, term %d", s.config, s.commit, s.index, s.term)
+	}
+}
+
+// Who presses Ctrl-C at the question wants nothing to happen, and to be told so.
+func TestRecoverIsInterruptedAtItsQuestion(t *testing.T) {
+	voters := raft.Configuration{Members: []raft.Member{
+		{ID: "n1", Role: raft.Voter, Addr: "h1:1", PeerAddr: "h1:2"}, {ID: "n2", Role: raft.Voter, Addr: "h2:1", PeerAddr: "h2:2"},
+	}}
+	n := &node{id: "n1", dir: dirOf(t, "n1", voters, 1, 3, nil)}
+	before := tree(t, n.dir)
+	cmd := recoverCommand(t, n, nil)
+	typed, err := cmd.StdinPipe() // stays open
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer typed.Close()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	context.AfterFunc(background(t), func() { cmd.Process.Kill() })
+	for asked, b := "", make([]byte, 4096); !strings.Contains(asked, "Type n1 to go on"); {
+		k, err := out.Read(b)
+		if asked += string(b[:k]); err != nil {
+			t.Fatalf("%v after:\n%s%s", err, asked, errs.String())
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitError || errs.String() != "redoubt: nothing was changed\n" {
+		t.Errorf("exit code %d, standard error %q", code, errs.String())
+	}
+	if !maps.Equal(tree(t, n.dir), before) {
+		t.Error("something was changed")
 	}
 }
 
