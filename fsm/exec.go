@@ -8,8 +8,9 @@ import (
 
 // MaxReplyBytes bounds what a command that is logged replies, and what all
 // commands of a batch do: beyond it strings are left out. A batch whose replies
-// are longer is cut somewhere; its connection must be closed without them.
-const MaxReplyBytes = 512 << 20
+// are longer is cut somewhere; its connection must be closed without them. The
+// longest string fits.
+const MaxReplyBytes = DefaultMaxBulkBytes + 1<<10
 
 // execute runs one command and appends its reply. first is the place of its first
 // key, with hash 0 when that is not known. logged says that it comes from

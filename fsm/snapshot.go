@@ -36,7 +36,7 @@ const (
 const snapshotMagic = "redoubt-fsm\x01"
 
 // BeginSnapshot starts a snapshot of the present state, in the place of one that
-// was running. It copies what WATCH needs, at most 256 KiB for each database, and
+// was running. It copies what WATCH needs, at most 360 KB for each database, and
 // nothing else.
 func (s *Store) BeginSnapshot() {
 	s.snapshots++

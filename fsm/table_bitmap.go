@@ -14,7 +14,8 @@ func bitmapCommands() []*Spec {
 			Syntax:  "key [<GET encoding offset:integer | <[OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset:integer value:integer | INCRBY encoding offset:integer increment:integer>>> ...]",
 			Summary: "Reads, sets and increments integers of any width within a string.",
 			Differences: "OVERFLOW SAT takes a SET of the least 64-bit integers to the smallest value; Redis overflows and takes it to the largest. " +
-				"A string that became longer has changed for WATCH, also when OVERFLOW FAIL then let nothing be written; in Redis it has not.",
+				"A string that became longer has changed for WATCH, also when OVERFLOW FAIL then let nothing be written; in Redis it has not. " +
+				ofAnyLength,
 		},
 		{
 			Name: "bitfield_ro", Arity: -2, Flags: fastRead, KeySpecs: oneKey("RO access"), run: bitFieldReadOnly,
@@ -40,7 +41,8 @@ func bitmapCommands() []*Spec {
 		{
 			Name: "setbit", Arity: 4, Flags: FlagWrite | FlagDenyOOM, KeySpecs: oneKey("RW access update"), run: setBit,
 			Since: "2.2.0", Complexity: "O(1)", Syntax: "key offset:integer value:integer",
-			Summary: "Sets or clears a bit of a string, padding with zero bytes, and returns what it was.",
+			Summary:     "Sets or clears a bit of a string, padding with zero bytes, and returns what it was.",
+			Differences: ofAnyLength,
 		},
 	}
 	for _, s := range rows {

@@ -181,7 +181,7 @@ func objectCommands() []*Spec {
 				Differences: "Access frequencies are not kept: always the error of a server without an LFU policy.",
 			}),
 			inspect(Spec{
-				Name: "idletime", run: objectIdleTime, Since: "2.2.3",
+				Name: "idletime", run: objectIdleTime, Since: "2.2.3", NeedsClock: true,
 				Summary:     "Returns for how many seconds a key has been idle.",
 				Differences: "Counts from the last change: reads leave no trace.",
 			}),

@@ -8,6 +8,9 @@ const (
 	expiryWords = "EX seconds:integer | PX milliseconds:integer | EXAT unix-time-seconds:unix-time | PXAT unix-time-milliseconds:unix-time"
 )
 
+// ofAnyLength: all nodes have to agree about it, and settings are each node's own.
+const ofAnyLength = "A string may have 512 MB, whatever proto-max-bulk-len says."
+
 func stringCommands() []*Spec {
 	rows := slices.Concat(stringReads(), stringWrites(), counterCommands())
 	for _, s := range rows {
@@ -37,8 +40,9 @@ func stringReads() []*Spec {
 		{
 			Name: "lcs", Arity: -3, Flags: FlagReadonly, KeySpecs: []KeySpec{{Flags: "RO access", Index: 1, Last: 1, Step: 1}}, run: lcs,
 			Since: "7.0.0", Complexity: "O(N*M), N and M being the lengths of the strings",
-			Syntax:  "key1:key key2:key [LEN] [IDX] [MINMATCHLEN len:integer] [WITHMATCHLEN]",
-			Summary: "Finds the longest common subsequence of two strings.",
+			Syntax:      "key1:key key2:key [LEN] [IDX] [MINMATCHLEN len:integer] [WITHMATCHLEN]",
+			Summary:     "Finds the longest common subsequence of two strings.",
+			Differences: "The table that it fills may have 512 MB, whatever proto-max-bulk-len says.",
 		},
 		{
 			Name: "mget", Arity: -2, Flags: fastRead, KeySpecs: keysEvery(1, "RO access"), run: mget,
@@ -59,7 +63,8 @@ func stringWrites() []*Spec {
 		{
 			Name: "append", Arity: 3, Flags: fastWrite, KeySpecs: oneKey("RW insert"), run: appendValue,
 			Since: "2.0.0", Complexity: "O(1) amortized, for short appended values", Syntax: "key value",
-			Summary: "Appends to the string at a key, creating it when missing.",
+			Summary:     "Appends to the string at a key, creating it when missing.",
+			Differences: ofAnyLength,
 		},
 		{
 			Name: "getdel", Arity: 2, Flags: FlagWrite | FlagFast, KeySpecs: oneKey("RW access delete"), run: getDel,
@@ -112,7 +117,8 @@ func stringWrites() []*Spec {
 		{
 			Name: "setrange", Arity: 4, Flags: FlagWrite | FlagDenyOOM, KeySpecs: oneKey("RW update"), run: setRange,
 			Since: "2.2.0", Complexity: "O(M), M being the length of the value and of the padding before it", Syntax: "key offset:integer value",
-			Summary: "Overwrites the string at a key from an offset on, padding with zero bytes.",
+			Summary:     "Overwrites the string at a key from an offset on, padding with zero bytes.",
+			Differences: ofAnyLength,
 		},
 	}
 }

@@ -150,3 +150,16 @@ func TestRepliesOfCommandAreWhole(t *testing.T) {
 		})
 	}
 }
+
+// Commands whose reply changes while nothing is written need the time of now.
+func TestRepliesThatDependOnTheTime(t *testing.T) {
+	var names []string
+	for _, line := range []string{"TTL k", "PTTL k", "OBJECT IDLETIME k", "GET k", "EXPIRETIME k", "OBJECT FREQ k", "EXISTS k"} {
+		if c := command(0, strings.Fields(line)...); c.NeedsClock() {
+			names = append(names, line)
+		}
+	}
+	if want := []string{"TTL k", "PTTL k", "OBJECT IDLETIME k"}; !slices.Equal(names, want) {
+		t.Errorf("got %q, want %q", names, want)
+	}
+}

@@ -272,7 +272,7 @@ func (c *conn) setIdleDeadline(t time.Time) {
 }
 
 func configResetStat(c *conn, _ [][]byte, dst []byte) []byte {
-	c.server.stats.reset()
+	c.server.stats.reset(c.server.node.Status().Store)
 	for _, cmd := range c.server.commands {
 		cmd.counters.reset()
 	}

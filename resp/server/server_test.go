@@ -106,9 +106,17 @@ func TestInfo(t *testing.T) {
 	if _, titles = infoFields(t, c, "everything"); len(titles) != 13 {
 		t.Errorf("sections %v", titles)
 	}
+	if fields, _ = infoFields(t, c, "stats"); fields["keyspace_hits"] == "0" || fields["keyspace_misses"] == "0" {
+		t.Errorf("before a reset: %v", fields)
+	}
 	do(t, c, "CONFIG RESETSTAT")
-	if fields, _ = infoFields(t, c, "all"); fields["total_error_replies"] != "0" || fields["cmdstat_get"] != "" {
-		t.Errorf("after a reset: %v", fields)
+	fields, _ = infoFields(t, c, "all")
+	for name, want := range map[string]string{
+		"total_error_replies": "0", "cmdstat_get": "", "keyspace_hits": "0", "keyspace_misses": "0", "expired_keys": "0",
+	} {
+		if fields[name] != want {
+			t.Errorf("after a reset %s is %q, want %q", name, fields[name], want)
+		}
 	}
 }
 

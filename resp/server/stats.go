@@ -50,6 +50,8 @@ type stats struct {
 	netInput, netOutput   atomic.Uint64
 	blocked               atomic.Int64
 	peakMemory            atomic.Uint64
+	// What the keyspace had counted when the counters were set to zero.
+	hits, misses, expired atomic.Uint64
 	errors                errorStats
 	rate                  rate
 	latency               latency
@@ -72,12 +74,24 @@ func (s *stats) wrote(n int) {
 
 // reset is CONFIG RESETSTAT. The Prometheus counters go on: a scraper would
 // take a fall for a restart.
-func (s *stats) reset() {
+func (s *stats) reset(store fsm.Stats) {
+	s.hits.Store(store.KeyspaceHits)
+	s.misses.Store(store.KeyspaceMisses)
+	s.expired.Store(store.ExpiredKeys)
 	for _, c := range []*atomic.Uint64{&s.connections, &s.rejected, &s.commands, &s.netInput, &s.netOutput} {
 		c.Store(0)
 	}
 	s.errors.reset()
 	s.rate.reset()
+}
+
+// since is what a counter of the keyspace has counted since a reset. A keyspace that
+// a snapshot has replaced counts from zero.
+func since(base *atomic.Uint64, count uint64) uint64 {
+	if b := base.Load(); b <= count {
+		return count - b
+	}
+	return count
 }
 
 // rate is how fast a counter has grown since it was last asked for, over a
