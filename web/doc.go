@@ -18,7 +18,8 @@
 //  1. Nothing here waits for a reader. The hub gives each stream a bounded queue
 //     and drops the stream whose queue is full.
 //  2. A request holds a bounded amount of memory and time before it has shown
-//     that it may ask: the guard (guard.go) comes before the body is read.
+//     that it may ask: the guard (guard.go) comes before the body is read, and
+//     wrong passwords are answered slowly (brake.go).
 //  3. Keys and actions are behind the guard. Everything else shows figures of the
 //     node, never a key, a value or the address of a client.
 //  4. An outcome is told as it is. 504, and 502 of an action, say that it is

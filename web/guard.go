@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
@@ -56,12 +55,13 @@ func (s *Server) admitAction(r *http.Request, name string) *problem {
 	if !ok {
 		return unauthorized("the token of --http-token is needed")
 	}
-	want, have := sha256.Sum256([]byte(s.config.Token)), sha256.Sum256([]byte(given))
-	if subtle.ConstantTimeCompare(want[:], have[:]) != 1 {
-		sleep(r.Context(), s.config.Server.WrongSecret(remoteAddr(r)))
-		return unauthorized("the token is wrong")
-	}
-	return nil
+	return s.admitSecret(r, "the token is wrong", func(from net.Addr) (bool, time.Duration) {
+		want, have := sha256.Sum256([]byte(s.config.Token)), sha256.Sum256([]byte(given))
+		if subtle.ConstantTimeCompare(want[:], have[:]) == 1 {
+			return true, 0
+		}
+		return false, s.config.Server.WrongSecret(from)
+	})
 }
 
 const actionHeader = "Redoubt-Action"
@@ -85,12 +85,28 @@ func (s *Server) admitByPassword(r *http.Request) *problem {
 	if !ok {
 		return unauthorized("a password is needed")
 	}
-	ok, wait := s.config.Server.Authenticate(user, pass, from)
-	if !ok {
-		sleep(r.Context(), wait)
-		return unauthorized("the password is wrong")
+	return s.admitSecret(r, "the password is wrong", func(from net.Addr) (bool, time.Duration) {
+		return s.config.Server.Authenticate(user, pass, from)
+	})
+}
+
+// admitSecret has a password or token checked; a wrong one is answered after wait.
+// While too many of an address wait, not even a right one is looked at: it would
+// tell itself from the wrong ones.
+func (s *Server) admitSecret(r *http.Request, wrong string, check func(from net.Addr) (ok bool, wait time.Duration)) *problem {
+	from := remoteAddr(r)
+	ip := from.AddrPort().Addr()
+	if s.brake.full(ip) {
+		return tooManyGuesses()
 	}
-	return nil
+	ok, wait := check(from)
+	switch {
+	case ok:
+		return nil
+	case !s.brake.hold(ip, wait):
+		return tooManyGuesses()
+	}
+	return unauthorized(wrong)
 }
 
 // credentials reads Authorization: Bearer PASSWORD, or Basic with the user
@@ -112,20 +128,17 @@ func bearer(r *http.Request) (secret string, ok bool) {
 	return secret, ok && strings.EqualFold(scheme, "Bearer")
 }
 
-// sleep waits, but not longer than for the client to hang up.
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
 // unauthorized offers Bearer alone: a browser would keep a Basic password and
 // send it by itself from then on.
 func unauthorized(why string) *problem {
 	return &problem{status: http.StatusUnauthorized, Code: "NOAUTH", Message: why}
+}
+
+func tooManyGuesses() *problem {
+	return &problem{
+		status: http.StatusTooManyRequests, Code: "TOOMANY",
+		Message: "too many wrong passwords or tokens from this address",
+	}
 }
 
 func crossOrigin(err error) *problem {

@@ -5,8 +5,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"strings"
 	"testing"
-	"time"
 
 	"redoubt/resp"
 	"redoubt/resp/server"
@@ -103,48 +104,63 @@ func TestActionPassword(t *testing.T) {
 	})
 }
 
-// Who guesses is answered more and more slowly, whatever he guesses.
+// Who guesses is answered slowly, whatever he guesses and whether he waits for it
+// or not.
 func TestGuessesAreSlow(t *testing.T) {
 	p := start(t, options{
 		values: func(v *server.Values) { v.RequirePass = "geheim" },
 		config: func(c *Config) { c.Token = "t0ken" },
 	})
-	guess := func(ctx context.Context, method, path string) (code int) {
-		r := httptest.NewRequestWithContext(ctx, method, path, nil)
-		r.Host, r.RemoteAddr = "127.0.0.1:7379", "10.0.0.9:1"
-		r.Header.Set("Authorization", "Bearer wrong")
+	const keys, actions = "GET /v1/keys/a", "POST /v1/actions/snapshot"
+	guesser, other := netip.MustParseAddrPort("10.0.0.9:1"), "10.0.0.8:1"
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	ask := func(from, request, secret string) (code int) { // by a client that does not wait for answers
+		method, path, _ := strings.Cut(request, " ")
+		r := httptest.NewRequestWithContext(gone, method, path, nil)
+		r.Host, r.RemoteAddr = "127.0.0.1:7379", from
+		r.Header.Set("Authorization", "Bearer "+secret)
 		r.Header.Set(actionHeader, "snapshot")
 		w := httptest.NewRecorder()
 		p.http.Handler.ServeHTTP(w, r)
 		return w.Code
 	}
-	const keys, actions = "/v1/keys/a", "/v1/actions/snapshot"
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	began := time.Now()
-	for range 20 { // by a client that does not wait for answers
-		if c, d := guess(gone, "GET", keys), guess(gone, "POST", actions); c != 401 || d != 401 {
-			t.Fatalf("answered with %d and %d", c, d)
+	for range 8 { // a few are answered at once
+		if k, a := ask(guesser.String(), keys, "wrong"), ask(guesser.String(), actions, "wrong"); k != 401 || a != 401 {
+			t.Fatalf("answered with %d and %d", k, a)
 		}
 	}
-	for method, path := range map[string]string{"GET": keys, "POST": actions} {
-		ctx, hangUp := context.WithCancel(t.Context())
-		answered := make(chan int, 1)
-		go func() { answered <- guess(ctx, method, path) }()
-		select {
-		case <-answered:
-			t.Errorf("%s: the forty-first guess is answered at once", path)
-		case <-time.After(100 * time.Millisecond):
-			hangUp()
-			if code := <-answered; code != 401 {
-				t.Errorf("%s: %d", path, code)
+	for range 64 {
+		p.clients.WrongSecret(net.TCPAddrFromAddrPort(guesser)) // the next ones wait for long
+	}
+	answers := make(chan int, maxHeld)
+	for i := range maxHeld {
+		go func() { answers <- ask(guesser.String(), []string{keys, actions}[i%2], "wrong") }()
+	}
+	p.await("the guesses are held", func() bool { return p.brake.full(guesser.Addr()) })
+	for request, right := range map[string]string{keys: "geheim", actions: "t0ken"} {
+		for _, secret := range []string{"wrong", right} {
+			if code := ask(guesser.String(), request, secret); code != 429 {
+				t.Errorf("%s with %s, with many guesses held: %d", request, secret, code)
 			}
 		}
-		hangUp()
 	}
-	// The waits add up to minutes, had not every client hung up.
-	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("clients that are gone were waited for, %s in all", took)
+	if code := ask(other, keys, "geheim"); code != 404 {
+		t.Errorf("another address is answered with %d", code)
+	}
+	if len(answers) > 0 {
+		t.Error("a guess was not held")
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	for range maxHeld {
+		if code := <-answers; code != 401 {
+			t.Errorf("a guess that was held is answered with %d", code)
+		}
+	}
+	if code := ask(guesser.String(), keys, "geheim"); code != 404 {
+		t.Errorf("the right password, with no guess held, is answered with %d", code)
 	}
 }
 

@@ -93,6 +93,9 @@ func start(t testing.TB, o options) *port {
 	p := &port{t: t, Server: New(c), node: node, settings: settings, clients: clients}
 	p.loopback.Store(true)
 	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
 		p.cluster.close()
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()

@@ -35,6 +35,7 @@ type Server struct {
 	config  Config
 	hub     *hub
 	cluster *cluster
+	brake   *brake
 	http    *http.Server
 	conns   atomic.Int64
 	// loopback: only this machine reaches the listener.
@@ -51,7 +52,7 @@ const (
 
 // New returns the HTTP port; Run and Serve bring it to life.
 func New(c Config) *Server {
-	s := &Server{config: c, hub: newHub(), cluster: newCluster(c)}
+	s := &Server{config: c, hub: newHub(), cluster: newCluster(c), brake: newBrake()}
 	s.http = &http.Server{
 		Handler:           s.handler(),
 		ReadHeaderTimeout: 5 * time.Second,
@@ -74,7 +75,10 @@ func (s *Server) Serve(l net.Listener) error {
 }
 
 // Close cuts every connection.
-func (s *Server) Close() error { return s.http.Close() }
+func (s *Server) Close() error {
+	s.brake.release()
+	return s.http.Close()
+}
 
 // countConns keeps the number of connections bounded. A closed one is still
 // served to its end, which comes at the first read.
