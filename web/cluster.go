@@ -72,8 +72,12 @@ func (c *cluster) look(ctx context.Context, others bool) *clusterPage {
 	recent := c.config.Node.Recent()
 	var answers []<-chan struct{}
 	c.mu.Lock()
-	c.forget(recent.Config.Members)
-	for _, rm := range recent.Config.Members {
+	members := recent.Config.Members
+	if c.closed {
+		members = nil
+	}
+	c.forget(members)
+	for _, rm := range members {
 		m := c.members[rm.ID]
 		if addrs := addressesOf(rm, c.config.Port); m == nil || !slices.Equal(m.addrs, addrs) {
 			if m != nil {
@@ -104,9 +108,9 @@ func (c *cluster) look(ctx context.Context, others bool) *clusterPage {
 }
 
 // ask has a member asked, unless that is going on, and returns a channel that is
-// closed when there is an answer. The caller holds c.mu.
+// closed when there is an answer. The caller holds c.mu, and c is not closed.
 func (c *cluster) ask(m *member, question func(*server.Server) (*server.StatusPage, error)) <-chan struct{} {
-	if m.done != nil || c.closed {
+	if m.done != nil {
 		return m.done
 	}
 	done := make(chan struct{})
@@ -115,13 +119,16 @@ func (c *cluster) ask(m *member, question func(*server.Server) (*server.StatusPa
 		page, err := question(c.config.Server)
 		c.mu.Lock()
 		m.answered(page, err, time.Now())
+		if c.members[m.id] != m {
+			m.hangUp() // it was dropped meanwhile
+		}
 		c.mu.Unlock()
 		close(done)
 	})
 	return done
 }
 
-// forget drops members that are none any more.
+// forget drops members that are none any more. The caller holds c.mu.
 func (c *cluster) forget(members []raft.Member) {
 	known := map[raft.NodeID]bool{}
 	for _, m := range members {
@@ -172,6 +179,8 @@ func (c *cluster) close() {
 	c.closed = true
 	c.mu.Unlock()
 	c.asking.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.forget(nil)
 }
 

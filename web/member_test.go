@@ -3,6 +3,7 @@ package web
 import (
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -105,5 +106,58 @@ func TestAddressesOfAMember(t *testing.T) {
 		if got := strings.Join(addressesOf(raft.Member{Addr: tt.addr, PeerAddr: tt.peerAddr}, tt.port), " "); got != tt.want {
 			t.Errorf("%s, nodes at %s: %s, want %s", tt.addr, tt.peerAddr, got, tt.want)
 		}
+	}
+}
+
+// A member that is dropped while it is being asked is hung up on afterwards.
+func TestMemberIsDroppedDuringAQuestion(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c := newCluster(Config{})
+	m := &member{id: "n2"}
+	c.members[m.id] = m
+	asked, answer := make(chan struct{}), make(chan struct{})
+	c.mu.Lock()
+	done := c.ask(m, func(*server.Server) (*server.StatusPage, error) {
+		m.client, err = resp.Dial(l.Addr().String(), patience)
+		close(asked)
+		<-answer
+		return nil, err
+	})
+	c.mu.Unlock()
+	<-asked
+	c.mu.Lock()
+	c.forget(nil)
+	c.mu.Unlock()
+	close(answer)
+	if <-done; m.err != nil || m.client != nil {
+		t.Errorf("%v; the connection is there: %t", m.err, m.client != nil)
+	}
+}
+
+// The port closes while its handlers look at the cluster.
+func TestLookAtAClosedCluster(t *testing.T) {
+	p := start(t, options{absent: 2})
+	looked := make(chan struct{}, 1)
+	var looks sync.WaitGroup
+	for range 2 {
+		looks.Go(func() {
+			for range 3 {
+				p.cluster.look(t.Context(), true)
+				select {
+				case looked <- struct{}{}:
+				default:
+				}
+			}
+		})
+	}
+	<-looked
+	p.cluster.close()
+	looks.Wait()
+	if page := p.cluster.look(t.Context(), true); len(page.Members) != 3 || page.Members[1].Answers != notAsked || len(p.cluster.members) != 0 {
+		t.Errorf("a closed cluster has %d members and says %+v", len(p.cluster.members), page.Members)
 	}
 }
