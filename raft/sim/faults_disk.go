@@ -29,6 +29,9 @@ func (w *World) mayLose(n *node) bool {
 			return false // a change is under way
 		}
 	}
+	if slices.ContainsFunc(w.oracle.configs, func(p placedConfig) bool { return p.index > uint64(len(w.oracle.commits)) }) {
+		return false // or may go on, when those who know of it are up again
+	}
 	me, _ := member(&config, n.id)
 	return me.Role == raft.Voter && !config.Joint() && lost < (voters(&config)-1)/2 && w.oracle.recordedEverywhere()
 }

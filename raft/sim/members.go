@@ -16,6 +16,7 @@ type request struct {
 	untilUs int64
 	open    bool // it may still be begun
 	again   bool // an attempt before the newest may have had an effect
+	configs int  // had been in force when it was first made
 }
 
 // changeMembers has an operator ask for a change, at any node and until a leader
@@ -52,7 +53,7 @@ func (w *World) changeMembers(f Fault, n *node) {
 	if f.Kind != FaultMemberAdd && f.Kind != FaultTransfer && !w.isPrudent(ch, n) {
 		return
 	}
-	r := &request{replica.NewMembership(ch, f.Kind == FaultTransfer), w.nowUs + f.ForMs*1000, true, false}
+	r := &request{replica.NewMembership(ch, f.Kind == FaultTransfer), w.nowUs + f.ForMs*1000, true, false, len(w.oracle.inForce)}
 	w.asked = append(w.asked, r)
 	w.ask(r, f.Peer)
 }
@@ -90,13 +91,12 @@ func (w *World) ask(r *request, at int) {
 		return
 	}
 	attempt := replica.NewMembership(r.Change, r.Transfer)
-	before := len(w.oracle.inForce)
 	n.post(func(m *replica.Machine) { m.RequestMembership(attempt) })
 	w.after(w.plan.Knobs.TimeoutMs*1000+200_000, func() {
 		select {
 		case err := <-attempt.Done():
 			w.tracef("%s answers the request %+v: %v", n.id, r.Change, err)
-			w.oracle.requestAnswered(n, r, before, err)
+			w.oracle.requestAnswered(n, r, err)
 			if err == replica.ErrNoLeader || err == replica.ErrUnclear {
 				r.again = r.again || err == replica.ErrUnclear
 				again()

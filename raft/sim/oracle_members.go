@@ -85,14 +85,13 @@ func (o *oracle) committedConfig(e *raft.Entry) {
 // requestAnswered: what an operator is told of a change is so. It is done when it
 // has come into force since, or was before; it is refused for good when it never
 // will be by this request.
-// configs is how many had been in force when it was asked for.
-func (o *oracle) requestAnswered(n *node, r *request, configs int, err error) {
+func (o *oracle) requestAnswered(n *node, r *request, err error) {
 	w := o.w
 	switch {
 	case r.Transfer: // leaders come and go
 	case err == nil:
 		w.mark(MarkChangeAnswered)
-		since := o.inForce[configs-1:]
+		since := o.inForce[r.configs-1:]
 		if !slices.ContainsFunc(since, r.holds) && !o.placedOnQuorum(r) {
 			w.fail("changes of members", "%s says that %+v is done, but in force is %v", n.id, r.Change, o.config)
 		}
