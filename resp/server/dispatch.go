@@ -79,9 +79,7 @@ func (c *conn) dispatch(args [][]byte) {
 		c.run(args)
 		return
 	}
-	if c.flush(); c.closing {
-		return
-	}
+	c.flush()
 	c.skipNext, c.muted = false, true
 	c.run(args)
 	c.flush()
