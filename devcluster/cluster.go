@@ -120,7 +120,7 @@ func (c *Cluster) claimPorts(first, count int) (ports []nodePorts, claim net.Lis
 	if c.networks != nil {
 		return slices.Repeat([]nodePorts{namespacePorts}, count), nil, nil
 	}
-	return choosePorts(first, count)
+	return choosePorts(first, count, c.config.Links)
 }
 
 // layOut gives every node its addresses, and opens the proxies.

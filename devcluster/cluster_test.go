@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,25 +124,7 @@ func portWithOthersAbove(t *testing.T, nodes int) int {
 	t.Helper()
 	for range 100 {
 		first := 10000 + rand.IntN(2000)
-		ports, claim, err := choosePorts(first, nodes)
-		if claim != nil {
-			defer claim.Close()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		free := true
-		for _, p := range ports {
-			for _, port := range []int{p.client, p.http, p.peer, p.link} {
-				l, err := net.Listen("tcp", loopback(port))
-				if err != nil {
-					free = false
-					continue
-				}
-				l.Close()
-			}
-		}
-		if free {
+		if _, _, err := choosePorts(first, nodes, true); err == nil {
 			return first
 		}
 	}

@@ -21,9 +21,9 @@
 //
 // With Config.Port P, clients reach node i at P+i-1, HTTP at 1000 above, the other
 // nodes at 10000 above, and, with Links, its proxy at 20000 above; so a directory that is
-// kept can be started again, at the same port, which is in DIR/port. Without a port
-// all are free ones, below the range that the system takes for outgoing connections:
-// such a port could be gone when its node starts again.
+// kept can be started again, at the same port, which is in DIR/port. All of them have to
+// be free. Without a port all are free ones, below the range that the system takes for
+// outgoing connections: such a port could be gone when its node starts again.
 //
 // # Processes
 //

@@ -15,14 +15,14 @@ const (
 	linkPortOffset = 20000
 )
 
-// nodePorts are the ports of one node.
+// nodePorts are the ports of one node; link is used with Config.Links only.
 type nodePorts struct{ client, http, peer, link int }
 
-// choosePorts returns the ports of count nodes: those that follow from first, or
-// free ones when first is 0.
+// choosePorts returns the ports of count nodes: those that follow from first, all
+// of which have to be free, or free ones when first is 0.
 //
 // claim, if not nil, keeps free ones from other clusters until it is closed.
-func choosePorts(first, count int) (all []nodePorts, claim net.Listener, err error) {
+func choosePorts(first, count int, links bool) (all []nodePorts, claim net.Listener, err error) {
 	all = make([]nodePorts, count)
 	if first == 0 {
 		ports, claim, err := FreePorts(4 * count)
@@ -37,14 +37,38 @@ func choosePorts(first, count int) (all []nodePorts, claim net.Listener, err err
 	if count > httpPortOffset {
 		return nil, nil, fmt.Errorf("%d nodes from one port on", count)
 	}
-	if first < 1 || first+count-1+linkPortOffset > 65535 {
+	highest := first + count - 1 + peerPortOffset
+	if links {
+		highest = first + count - 1 + linkPortOffset
+	}
+	if first < 1 || highest > 65535 {
 		return nil, nil, fmt.Errorf("port %d leaves no room for the others above it", first)
 	}
 	for i := range all {
 		p := first + i
 		all[i] = nodePorts{p, p + httpPortOffset, p + peerPortOffset, p + linkPortOffset}
+		if err := all[i].free(links); err != nil {
+			return nil, nil, fmt.Errorf("the ports of the nodes are not free, is another cluster running there? %w", err)
+		}
 	}
 	return all, nil, nil
+}
+
+// free listens on each port once. A node that cannot would end, and whoever waits
+// for it would find another cluster's node at its address.
+func (p nodePorts) free(links bool) error {
+	ports := []int{p.client, p.http, p.peer}
+	if links {
+		ports = append(ports, p.link)
+	}
+	for _, port := range ports {
+		l, err := net.Listen("tcp", loopback(port))
+		if err != nil {
+			return err
+		}
+		l.Close()
+	}
+	return nil
 }
 
 // Free ports are looked for below those that systems hand out to outgoing

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"redoubt/devcluster"
+	"redoubt/resp/server"
 )
 
 const devUsage = `Run a whole cluster on this machine, to try things out.
@@ -63,6 +64,8 @@ func runDev(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return usageError(stderr, fmt.Sprintf("dev takes no argument %q", f.Arg(0)), "redoubt help dev")
 	case config.Nodes < 1 || config.Nodes > 9:
 		return usageError(stderr, "--nodes is between 1 and 9", "redoubt help dev")
+	case config.Port < 0 || config.Port+config.Nodes-1+server.PeerPortOffset > 65535:
+		return usageError(stderr, fmt.Sprintf("--port %d: the last of the ports above it has to be at most 65535", config.Port), "redoubt help dev")
 	}
 	var err error
 	if config.Program, err = os.Executable(); err == nil {

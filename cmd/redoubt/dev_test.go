@@ -169,3 +169,34 @@ func TestDevAtAnotherPort(t *testing.T) {
 		t.Errorf("code %d, %s%s", code, &out, &errs)
 	}
 }
+
+// What runs at the ports already is not shown as the new cluster.
+func TestDevWherePortsAreTaken(t *testing.T) {
+	d := startDevProcess(t, 1)
+	path, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(background(t), path, d.cmd.Args[1:]...).CombinedOutput()
+	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != exitError {
+		t.Errorf("%v, want exit code %d", err, exitError)
+	}
+	if want := fmt.Sprintf("is another cluster running there? listen tcp 127.0.0.1:%d", d.port); !strings.Contains(string(out), want) {
+		t.Errorf("no %q in:\n%s", want, out)
+	}
+}
+
+func TestDevUsage(t *testing.T) {
+	for args, want := range map[string]string{
+		"--port 60000":           "--port 60000: the last of the ports above it",
+		"--port 55534 --nodes 3": "--port 55534",
+		"--port -1":              "--port -1",
+		"--nodes 0":              "--nodes is between 1 and 9",
+		"now":                    `dev takes no argument "now"`,
+	} {
+		var out, errs bytes.Buffer
+		if code := runDev(t.Context(), strings.Fields(args), &out, &errs); code != exitUsage || !strings.Contains(errs.String(), want) {
+			t.Errorf("%s: code %d, %s%s", args, code, &out, &errs)
+		}
+	}
+}
