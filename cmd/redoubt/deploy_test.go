@@ -217,7 +217,32 @@ func TestSystemdUnit(t *testing.T) {
 	if !strings.Contains(unit, "RestartPreventExitStatus=2 3 74\n") || exitUsage != 2 || exitRefused != 3 || exitDisk != 74 {
 		t.Error("the exit codes of the unit are not those of the program")
 	}
+	if strings.Contains(unit, "\nProcSubset=") {
+		t.Error("without /proc/stat there is no process_start_time_seconds, on which an alert rests")
+	}
 	if !strings.Contains(unit, "Environment=GOTRACEBACK=crash\n") {
 		t.Error("a node that has crashed, with code 2, is not started again")
+	}
+}
+
+// The file with the password and that with the secret are root's alone: the node,
+// another user, has copies that systemd makes, and reads nothing of /etc.
+func TestSystemdUnitKeepsSecrets(t *testing.T) {
+	unit := readFile(t, "../../deploy/redoubt.service")
+	start := regexp.MustCompile(`(?m)^ExecStart=.*$`).FindString(unit)
+	if strings.Contains(start, "/etc/") || !strings.Contains(start, " --config ${CREDENTIALS_DIRECTORY}/redoubt.conf ") {
+		t.Errorf("the settings are no credential: %s", start)
+	}
+	for _, file := range []string{"redoubt.conf", "secret"} {
+		for _, line := range []string{"LoadCredential=" + file + ":/etc/redoubt/" + file, "#   install -m 0600 -D " + file + " /etc/redoubt/" + file} {
+			if !strings.Contains(unit, "\n"+line+"\n") {
+				t.Errorf("no line %q", line)
+			}
+		}
+	}
+	// What the unit and the page tell to write.
+	const secret = "cluster-secret-file /run/credentials/redoubt.service/secret\n"
+	if !strings.Contains(unit, secret) || !strings.Contains(readFile(t, "../../docs/OPERATIONS.md"), "\n"+secret) {
+		t.Errorf("the settings have to say %q", secret)
 	}
 }
