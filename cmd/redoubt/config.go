@@ -77,7 +77,7 @@ func (c *Config) ElectionTicks() int {
 }
 
 // Origin says where the value of a setting came from: "default", "derived",
-// "flag", "environment" or "file NAME:LINE".
+// "flag", "environment", "file NAME:LINE" or, of the cluster's secret, "file NAME".
 func (c *Config) Origin(name string) string {
 	if o := c.origins[name]; o != "" {
 		return o

@@ -86,6 +86,7 @@ func (c *Config) readSecret() error {
 	if c.ClusterSecret == "" {
 		return fmt.Errorf("--cluster-secret-file: %s holds no secret", c.ClusterSecretFile)
 	}
+	c.origins["cluster-secret"] = "file " + c.ClusterSecretFile
 	return nil
 }
 

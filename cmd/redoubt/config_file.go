@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -66,7 +67,8 @@ func splitWords(line string) ([]string, error) {
 	}
 }
 
-// quoted reads the quoted word at the start of s.
+// quoted reads the quoted word at the start of s. Its errors do not show it: it may be
+// a password.
 func quoted(s string) (word, rest string, err error) {
 	quote := s[0]
 	var b strings.Builder
@@ -75,7 +77,7 @@ func quoted(s string) (word, rest string, err error) {
 		case s[i] == quote:
 			rest = s[i+1:]
 			if rest != "" && !strings.ContainsRune(" \t\r", rune(rest[0])) {
-				return "", "", fmt.Errorf("something follows the closing quote: %s", rest)
+				return "", "", errors.New("something follows the closing quote")
 			}
 			return b.String(), rest, nil
 		case s[i] == '\\' && i+1 < len(s) && quote == '\'' && s[i+1] == '\'':
@@ -89,7 +91,7 @@ func quoted(s string) (word, rest string, err error) {
 			b.WriteByte(s[i])
 		}
 	}
-	return "", "", fmt.Errorf("no closing quote: %s", s)
+	return "", "", errors.New("no closing quote")
 }
 
 // escaped reads what follows a backslash, and how many bytes that took.

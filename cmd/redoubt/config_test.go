@@ -88,6 +88,10 @@ func TestPrecedenceAndOrigin(t *testing.T) {
 			t.Errorf("%s = %d from %s, want %d from %s", tt.name, tt.got, c.Origin(tt.name), tt.want, tt.origin)
 		}
 	}
+	secret := writeFile(t, "hunter2\n")
+	if got := load(t, "--cluster-secret-file", secret).Origin("cluster-secret"); got != "file "+secret {
+		t.Errorf("the secret of --cluster-secret-file is from %q", got)
+	}
 	if c.Origin("peer-addr") != "derived" {
 		t.Errorf("peer-addr is %s, want derived", c.Origin("peer-addr"))
 	}
@@ -374,53 +378,6 @@ func TestEnvironment(t *testing.T) {
 			t.Errorf("%s: %v, want %q", tt.env, err, tt.want)
 		}
 	}
-}
-
-func TestFile(t *testing.T) {
-	tests := []struct{ text, want string }{
-		{"\n# a comment\n  # another\nid n1\r\n\tMAXCLIENTS\t 10 \n", ""},
-		{`requirepass "a b\x21\n\"" `, ""},
-		{`requirepass 'it\'s'`, ""},
-		{`http-addr ""`, ""},
-		{"client-output-buffer-limit \"normal 1mb 0 0\"", ""},
-		{"maxclient 10", ":1: maxclient: no such setting; did you mean maxclients?"},
-		{"id n1\nid n2", ":2: id was set in line 1 already"},
-		{"id", ":1: id takes one value, 0 given"},
-		{"id n1 # the first", ":1: id takes one value, 4 given"},
-		{`id "n1`, ":1: no closing quote"},
-		{`id "n1"x`, ":1: something follows the closing quote"},
-		{"config other", ":1: a file cannot name another one"},
-		{"maxclients x", `:1: maxclients: "x" is not a whole number`},
-	}
-	for _, tt := range tests {
-		_, err := loadConfig([]string{"--config", writeFile(t, tt.text)}, nil)
-		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
-			t.Errorf("%q: %v, want %q", tt.text, err, tt.want)
-		}
-	}
-	c := load(t, "--config", writeFile(t, `requirepass "a b\x21\n\"\z"`))
-	if want := "a b!\n\"z"; c.RequirePass != want {
-		t.Errorf("requirepass %q, want %q", c.RequirePass, want)
-	}
-	c = load(t, "--config", writeFile(t, `requirepass 'it\'s \n'`))
-	if want := `it's \n`; c.RequirePass != want {
-		t.Errorf("requirepass %q, want %q", c.RequirePass, want)
-	}
-}
-
-func FuzzFile(f *testing.F) {
-	f.Add("id n1\nrequirepass \"a\\x21\" # x\n'")
-	f.Fuzz(func(t *testing.T, text string) {
-		as, err := parseFile("f", text)
-		if err != nil && !strings.HasPrefix(err.Error(), "f:") {
-			t.Errorf("%q: error without a line: %v", text, err)
-		}
-		for _, a := range as {
-			if _, ok := lookupSetting(a.name); !ok {
-				t.Errorf("%q: %q is no setting", text, a.name)
-			}
-		}
-	})
 }
 
 func TestBytes(t *testing.T) {
