@@ -136,8 +136,8 @@ func TestRESTWithoutMajority(t *testing.T) {
 	}
 	last.want(t, 200, "1", "GET", "/v1/keys/a?consistency=local", "")
 	last.want(t, 200, "ok\n", "GET", "/livez", "")
-	if code, text, _ := last.ask(t, "GET", "/readyz", ""); code != 503 {
-		t.Errorf("/readyz: %d %s, want 503", code, text)
+	if code, text, _ := last.ask(t, "GET", "/readyz", ""); code != 503 || !strings.Contains(text, "[-] caught_up: unknown without a leader\n") {
+		t.Errorf("/readyz: %d %s, want 503, and no figure that looks caught up", code, text)
 	}
 }
 

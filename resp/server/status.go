@@ -141,9 +141,13 @@ type Check struct {
 func (s *Server) Checks() []Check {
 	st := s.node.Recent()
 	leader := cmp.Or(string(st.Leader), "none known")
+	applied := fmt.Sprintf("applied %d of %d", st.Applied, st.Commit)
+	if st.Leader == "" {
+		applied = "unknown without a leader" // who says how far the others are
+	}
 	return []Check{
 		{Name: "leader", OK: st.Leader != "", Detail: fmt.Sprintf("%s in term %d", leader, st.Term)},
-		{Name: "caught_up", OK: st.Ready, Detail: fmt.Sprintf("applied %d of %d", st.Applied, st.Commit)},
+		{Name: "caught_up", OK: st.Ready, Detail: applied},
 		{Name: "disk", OK: !st.DiskFull, Detail: fmt.Sprintf("%d bytes free", st.DiskFree)},
 	}
 }
