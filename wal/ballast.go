@@ -28,6 +28,12 @@ func (d Dir) ReleaseBallast() error {
 	return nil
 }
 
+// HasBallast: there is space that ReleaseBallast would give back.
+func (d Dir) HasBallast() bool {
+	_, _, err := d.FS.Stat(d.path(ballastName))
+	return err == nil
+}
+
 // layBallast reserves size bytes when they can be spared. The ballast is a
 // convenience: the log is as safe without, so a full disk is no error here.
 func (d Dir) layBallast(size int64) error {
@@ -46,31 +52,29 @@ func (d Dir) layBallast(size int64) error {
 		return nil
 	}
 	f, err := d.FS.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, filePerm)
-	if err != nil {
-		return fmt.Errorf("wal: ballast: %w", err)
+	if err == nil {
+		err = errors.Join(reserve(f, size), f.Close())
 	}
-	err = errors.Join(reserve(f, size), f.Close())
-	if err != nil {
-		return errors.Join(ignoreFull(err), d.ReleaseBallast())
+	if err == nil {
+		return nil
 	}
-	return nil
+	if err = ignoreFull(err); err != nil {
+		err = fmt.Errorf("wal: ballast: %w", err)
+	}
+	return errors.Join(err, d.ReleaseBallast())
 }
 
 // withBallast runs step and, when the disk is full, once more without the ballast.
 func (d Dir) withBallast(step func() error) error {
 	err := step()
-	if isFull(err) && d.ReleaseBallast() == nil {
+	if IsFull(err) && d.ReleaseBallast() == nil {
 		err = step()
 	}
 	return err
 }
 
-func isFull(err error) bool {
-	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
-}
-
 func ignoreFull(err error) error {
-	if isFull(err) || errors.Is(err, unix.EFBIG) {
+	if IsFull(err) || errors.Is(err, unix.EFBIG) {
 		return nil
 	}
 	return err

@@ -16,7 +16,7 @@ written to them is a function of the calls; no clock and no randomness comes in.
 	snap/<id>.snap  snapshots, id = index-term-random
 	snap/<id>.recv  a snapshot being received, kept over a restart
 	torn/*.torn     copies of unfinished frames that were cut off; at most 8 of 16 MB
-	*.tmp           unfinished files, removed by Open
+	*.tmp           unfinished files, removed by Open or, in torn/, written over
 
 Directories are 0700, files 0600. Numbers are little endian. Checksums are
 CRC-32C. IDENTITY and HIGHWATER are a line "redoubt crc32c=XXXXXXXX" with the

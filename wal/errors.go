@@ -3,6 +3,9 @@ package wal
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+
+	"golang.org/x/sys/unix"
 )
 
 var (
@@ -22,6 +25,17 @@ var (
 	// log needs more.
 	ErrNoSpace = errors.New("wal: not enough free space")
 )
+
+// IsFull: the disk is full, or as much of it as the owner may have.
+func IsFull(err error) bool {
+	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
+}
+
+// IsPassing: it is not the disk that fails. It is full, the process has no file
+// descriptor left, or the file has been removed by somebody who may.
+func IsPassing(err error) bool {
+	return IsFull(err) || errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, fs.ErrNotExist)
+}
 
 // CorruptError says that a file holds something that no crash can leave behind:
 // lost or changed bytes. Nothing was repaired. The node must not take part again

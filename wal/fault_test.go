@@ -197,7 +197,7 @@ func failEveryOperation(t *testing.T, prepared files, found []state, run func(*l
 						return nil
 					}
 					if n++; n < nth || n > nth && !fault.more {
-						if n > nth && !isFull(fault.err) && slices.Contains(essential, failed) && op == "rename" && strings.HasSuffix(path, highWaterName) {
+						if n > nth && !IsFull(fault.err) && slices.Contains(essential, failed) && op == "rename" && strings.HasSuffix(path, highWaterName) {
 							t.Errorf("HIGHWATER promises something after operation %d, %s, has failed", nth, where)
 						}
 						return nil
@@ -219,7 +219,7 @@ func failEveryOperation(t *testing.T, prepared files, found []state, run func(*l
 					return
 				}
 				where = fmt.Sprintf("operation %d, %s: %v", nth, where, err)
-				if err == nil && !isFull(fault.err) && slices.Contains(essential, failed) {
+				if err == nil && !IsFull(fault.err) && slices.Contains(essential, failed) {
 					t.Error(where)
 				}
 				l.wantUsable(t, where, err, fault.err)

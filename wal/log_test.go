@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"redoubt/raft"
 )
 
@@ -317,6 +319,27 @@ func TestBallast(t *testing.T) {
 	mustOpen(t, dir, small)
 	if size() != -1 {
 		t.Fatalf("ballast has %d bytes although there is to be none", size())
+	}
+}
+
+// The log is as safe without a ballast: no room for one, whoever says so, is no error.
+func TestBallastThatHasNoRoom(t *testing.T) {
+	for _, failing := range []string{"open", "write"} {
+		for _, full := range []error{unix.ENOSPC, unix.EDQUOT, unix.EIO} {
+			dir := newDir(t)
+			dir.FS = watchedFS{OS(), func(op, path string) error {
+				if op == failing && filepath.Base(path) == ballastName {
+					return full
+				}
+				return nil
+			}}
+			if err := dir.layBallast(4096); IsFull(full) != (err == nil) {
+				t.Errorf("%s is answered with %v: %v", failing, full, err)
+			}
+			if dir.HasBallast() {
+				t.Errorf("%s is answered with %v, and there is a ballast", failing, full)
+			}
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package wal
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 
 	"redoubt/raft"
@@ -51,7 +50,7 @@ func (d Dir) inspect() (Identity, Recovered, error) {
 		return id, Recovered{}, err
 	}
 	if rec.SnapshotFile != nil {
-		if err := rec.SnapshotFile.check(); err != nil {
+		if err := rec.SnapshotFile.Check(); err != nil {
 			return id, Recovered{}, err
 		}
 	}
@@ -62,16 +61,6 @@ func (d Dir) inspect() (Identity, Recovered, error) {
 	s.replay.recover(&id)
 	rec.HardState, rec.Entries = s.replay.hardState, s.replay.entries
 	return id, rec, nil
-}
-
-// check reads the whole file.
-func (f SnapshotFile) check() error {
-	r, err := f.Open()
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(io.Discard, r)
-	return errors.Join(err, r.Close())
 }
 
 // Recover makes the node the only member of a new cluster, config, that goes on

@@ -26,7 +26,7 @@ func (l *Log) repair(s *scan, rec *Recovered) error {
 			return err
 		}
 	}
-	if err := removeStaleReceived(l.dir, rec.Snapshot.Index); err != nil {
+	if err := l.dir.removeOvertaken(rec.Snapshot.Index); err != nil {
 		return err
 	}
 	if s.torn != nil {

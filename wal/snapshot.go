@@ -284,12 +284,15 @@ func (d Dir) statSnapshot(path string) (SnapshotFile, error) {
 }
 
 // RemoveOldSnapshots removes all but the newest keep (at least one) of the
-// snapshots up to index upTo, oldest first. Newer ones stay, as they may be about
-// to be loaded. One that is being read stays readable. It may be called from
-// several goroutines.
+// snapshots up to index upTo, oldest first, and the unfinished ones that are not
+// coming in just now. Newer ones stay, as they may be about to be loaded. One that is
+// being read stays readable. It may be called from several goroutines.
 func (d Dir) RemoveOldSnapshots(upTo uint64, keep int) error {
 	names, err := d.listSnapshots()
 	if err != nil {
+		return err
+	}
+	if err := d.removeOvertaken(upTo); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	names = slices.DeleteFunc(names, func(name string) bool {

@@ -62,6 +62,16 @@ func (f SnapshotFile) OpenRaw() (File, error) {
 	return file, nil
 }
 
+// Check reads the whole file. Damage is a *CorruptError.
+func (f SnapshotFile) Check() error {
+	r, err := f.Open()
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, r)
+	return errors.Join(err, r.Close())
+}
+
 // Close closes the file.
 func (r *SnapshotReader) Close() error {
 	r.err = errors.New("wal: snapshot reader is closed")

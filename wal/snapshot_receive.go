@@ -77,21 +77,39 @@ func (r *SnapshotReceiver) openPartial(d Dir) (err error) {
 	if r.f, err = d.FS.OpenFile(r.path, os.O_CREATE|os.O_RDWR, filePerm); err != nil {
 		return fmt.Errorf("wal: snapshot: %w", err)
 	}
-	if err := removeReceived(d, func(id string) bool { return id != r.file.ID }); err != nil {
-		return err
-	}
-	if r.offset, err = intactPrefix(r.f, r.path, r.file.Size); err != nil {
+	if err := d.removeReceived(func(id string) bool { return id != r.file.ID }); err != nil {
 		return err
 	}
 	free, err := d.FreeBytes()
 	if err != nil {
 		return err
 	}
-	if missing := uint64(r.file.Size - r.offset); missing > math.MaxUint64-ReserveBytes || free < missing+ReserveBytes {
-		return fmt.Errorf("%w: snapshot %s needs %d bytes more, %d are free", ErrNoSpace, r.file.ID, missing, free)
+	if r.fits(free, 0) != nil {
+		// What is here may be enough to go on with. Only then it is worth reading.
+		have, _, err := d.FS.Stat(r.path)
+		if err != nil {
+			return fmt.Errorf("wal: snapshot: %w", err)
+		}
+		if err := r.fits(free, min(have, r.file.Size)); err != nil {
+			return err
+		}
+	}
+	if r.offset, err = intactPrefix(r.f, r.path, r.file.Size); err != nil {
+		return err
+	}
+	if err := r.fits(free, r.offset); err != nil {
+		return err
 	}
 	if err := r.f.Truncate(r.offset); err != nil {
 		return fmt.Errorf("wal: snapshot: %w", err)
+	}
+	return nil
+}
+
+// fits: what is missing behind the first have bytes leaves enough of the disk free.
+func (r *SnapshotReceiver) fits(free uint64, have int64) error {
+	if missing := uint64(r.file.Size - have); missing > math.MaxUint64-ReserveBytes || free < missing+ReserveBytes {
+		return fmt.Errorf("%w: snapshot %s needs %d bytes more, %d are free", ErrNoSpace, r.file.ID, missing, free)
 	}
 	return nil
 }
@@ -142,7 +160,8 @@ func (r *SnapshotReceiver) Append(chunk []byte, offset int64) error {
 
 // Commit checks the whole file against its checksums, its name and its meta, and
 // makes it a durable snapshot. A file that fails the check is removed and is a
-// *CorruptError; one that is not complete is ErrSnapshotOffset and stays.
+// *CorruptError; one that is not complete is ErrSnapshotOffset and stays. One that
+// was here at the start and was removed since, for newer ones, is fs.ErrNotExist.
 func (r *SnapshotReceiver) Commit() (SnapshotFile, error) {
 	if r.offset != r.file.Size {
 		return SnapshotFile{}, fmt.Errorf("%w: the end, stored are %d of %d", ErrSnapshotOffset, r.offset, r.file.Size)
@@ -207,16 +226,17 @@ func (r *SnapshotReceiver) Abort() {
 	r.Close()
 }
 
-// removeStaleReceived removes unfinished snapshots that the newest complete one
+// removeOvertaken removes unfinished snapshots that the complete one of index newest
 // has overtaken.
-func removeStaleReceived(d Dir, newest uint64) error {
-	return removeReceived(d, func(id string) bool {
+func (d Dir) removeOvertaken(newest uint64) error {
+	return d.removeReceived(func(id string) bool {
 		index, _, _, ok := parseSnapshotID(id)
 		return !ok || index <= newest
 	})
 }
 
-func removeReceived(d Dir, stale func(id string) bool) error {
+// removeReceived leaves alone what is being received right now.
+func (d Dir) removeReceived(stale func(id string) bool) error {
 	names, err := d.FS.ReadDir(d.path(snapshotsName))
 	if err != nil {
 		return fmt.Errorf("wal: snapshot: %w", err)
@@ -226,7 +246,14 @@ func removeReceived(d Dir, stale func(id string) bool) error {
 		if !received || !stale(id) {
 			continue
 		}
-		if err := d.FS.Remove(d.path(snapshotsName, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		held, err := d.lock(d.path(snapshotsName, name))
+		if errors.Is(err, ErrLocked) {
+			continue
+		}
+		if err == nil {
+			err = errors.Join(d.FS.Remove(d.path(snapshotsName, name)), held.Close())
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("wal: snapshot: %w", err)
 		}
 	}

@@ -3,6 +3,7 @@ package wal
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -351,5 +352,99 @@ func TestReceivedSnapshotOfWhatTheLogHolds(t *testing.T) {
 			t.Fatalf("recovered %+v with %d entries, want those from 51 to %d behind the received snapshot", rec.Snapshot, len(rec.Entries), last)
 		}
 		mustAppend(t, l, write(h, entries(last+1, last+1, 3)...))
+	}
+}
+
+// Own snapshots overtake an unfinished one while the node runs, which may be for
+// months. What is coming in just now, or is newer, stays.
+func TestOvertakenUnfinishedSnapshotsAreRemoved(t *testing.T) {
+	f, raw := source(t, 500)
+	dir := newDir(t)
+	left := func() bool { return len(readFiles(t, dir.path(snapshotsName))) > 0 }
+	r, _ := mustReceive(t, dir, f)
+	if err := r.Append(raw[:300], 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name     string
+		upTo     uint64
+		finished bool
+		stays    bool
+	}{
+		{"it is coming in", 50, false, true},
+		{"it is newer", 49, true, true},
+		{"it is overtaken", 50, true, false},
+	} {
+		if tt.finished {
+			r.Close()
+		}
+		if err := dir.RemoveOldSnapshots(tt.upTo, 2); err != nil {
+			t.Fatal(err)
+		}
+		if left() != tt.stays {
+			t.Errorf("%s: there is one %v, want %v", tt.name, left(), tt.stays)
+		}
+	}
+}
+
+// roomFS has only so much free space.
+type roomFS struct {
+	FS
+	free uint64
+}
+
+func (f roomFS) FreeBytes(string) (uint64, error) { return f.free, nil }
+
+// What has come in of a snapshot is read when the rest has room, not each time that
+// it is offered to a full disk.
+func TestReceivedIsReadWhenTheRestHasRoom(t *testing.T) {
+	f, raw := source(t, 3*snapshotChunkBytes)
+	dir := newDir(t)
+	r, _ := mustReceive(t, dir, f)
+	if err := errors.Join(r.Append(raw[:len(raw)/2], 0), r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	rest := uint64(len(raw) - len(raw)/2)
+	for _, tt := range []struct {
+		free uint64
+		want error
+		read bool
+	}{
+		{ReserveBytes + rest - 1, ErrNoSpace, false},
+		{ReserveBytes + rest, ErrNoSpace, true}, // its last chunk is not whole
+		{ReserveBytes + uint64(len(raw)) - 1, nil, true},
+	} {
+		read := false
+		dir.FS = watchedFS{roomFS{OS(), tt.free}, func(op, path string) error {
+			read = read || op == "read" && strings.HasSuffix(path, receivedSuffix)
+			return nil
+		}}
+		r, _, err := dir.ReceiveSnapshot(f.ID, f.Meta, f.Size)
+		if !errors.Is(err, tt.want) || read != tt.read {
+			t.Errorf("%d bytes are free: %v, read %v; want %v, read %v", tt.free, err, read, tt.want, tt.read)
+		}
+		if err == nil {
+			r.Close()
+		}
+	}
+}
+
+// A snapshot that was here when it was offered may be gone, for newer ones, when the
+// sender has heard so.
+func TestReceivedSnapshotThatIsGone(t *testing.T) {
+	dir := newDir(t)
+	f := writeSnapshot(t, dir, meta(50, 3), []byte("state"))
+	for _, index := range []uint64{60, 70} {
+		writeSnapshot(t, dir, meta(index, 3), []byte("state"))
+	}
+	r, offset := mustReceive(t, dir, f)
+	if offset != f.Size {
+		t.Fatalf("offset %d of a complete snapshot of %d", offset, f.Size)
+	}
+	if err := dir.RemoveOldSnapshots(70, 2); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Commit(); !errors.Is(err, fs.ErrNotExist) || !IsPassing(err) {
+		t.Errorf("Commit: %v", err)
 	}
 }
