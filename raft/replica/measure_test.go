@@ -291,6 +291,28 @@ func TestRoundTrips(t *testing.T) {
 }
 
 func TestMembersThatLeftHaveNoFigures(t *testing.T) {
+	g, regs := measured(t, 3, nil)
+	leader := g.leader()
+	gone := (leader + 1) % 3
+	id := g.config.Members[gone].ID
+	trips := func(of raft.NodeID) (sum float64) {
+		for _, i := range []int{leader, (leader + 2) % 3} { // another may lead by now
+			sum += figure(t, regs[g.config.Members[i].ID], "redoubt_raft_peer_round_trip_seconds", string(of))
+		}
+		return sum
+	}
+	for trips(id) == 0 {
+		g.do(leader, "SET a 1")
+	}
+	g.mustChange(leader, raft.MemberChange{Kind: raft.Remove, ID: id})
+	g.stoppedWith(gone, ErrRefused, "removed")
+	for trips(id) > 0 {
+	}
+	g.want(leader, "+OK\r\n", "SET a 2")
+	if trips(id) > 0 {
+		t.Errorf("%v round trips to the member that has left", trips(id))
+	}
+
 	reg := prometheus.NewRegistry()
 	n := &Node{metrics: metrics.New(reg), probes: map[raft.NodeID]*probe{}, now: time.Now()}
 	for _, id := range []raft.NodeID{"n2", "n3"} {

@@ -66,10 +66,14 @@ func (n *Node) publish() {
 	s := n.status()
 	n.recent.Store(&s)
 	now := &membership{s.Config, n.machine.Core.Tombstones()}
-	if old := n.members.Load(); old != nil && slices.Equal(old.config.Members, now.config.Members) && slices.Equal(old.removed, now.removed) {
+	old := n.members.Load()
+	if old != nil && slices.Equal(old.config.Members, now.config.Members) && slices.Equal(old.removed, now.removed) {
 		return
 	}
 	n.members.Store(now)
+	if old != nil {
+		n.forget(old.config.Members, now.config.Members)
+	}
 	if n.transport != nil {
 		n.transport.SetMembers(n.others())
 	}
