@@ -19,26 +19,33 @@ type logItem struct {
 func (n *Node) runLogger() {
 	var batch []raft.Write
 	for {
+		last := false
 		select {
 		case <-n.quit:
-			return
+			<-n.dead // the loop adds nothing more
+			last = true
 		case <-n.writes.ready:
 		}
+		if n.Err() != nil {
+			return
+		}
 		batch = batch[:0]
-		compact, mustSync := uint64(0), false
+		compact := uint64(0)
 		for _, it := range n.writes.take() {
 			if it.compact > 0 {
 				compact = it.compact
 				continue
 			}
 			batch = append(batch, it.write)
-			mustSync = mustSync || it.write.MustSync
 		}
-		if err := n.writeLog(batch, mustSync); err != nil {
+		if err := n.writeLog(batch); err != nil {
 			n.fence(err)
 			return
 		}
 		clear(batch)
+		if last {
+			return
+		}
 		if compact > 0 {
 			if err := n.wal.Compact(compact); err != nil {
 				n.fence(err)
@@ -48,24 +55,24 @@ func (n *Node) runLogger() {
 	}
 }
 
-func (n *Node) writeLog(batch []raft.Write, mustSync bool) error {
+func (n *Node) writeLog(batch []raft.Write) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	// A new commit index alone is worth no fsync: the next frame carries it, and
-	// after a crash the leader tells it again.
-	if mustSync {
-		st, err := n.wal.Append(batch)
-		if err != nil {
-			return err
-		}
+	// A new commit index alone is worth no fsync: the next frame carries it, or the
+	// end of the log, and after a crash the leader tells it again.
+	st, err := n.wal.Append(batch)
+	if err != nil {
+		return err
+	}
+	if st.Frames > 0 {
 		w := n.metrics.WAL
 		w.WriteSeconds.Observe(st.WriteSeconds)
 		w.FsyncSeconds.Observe(st.SyncSeconds)
 		w.WrittenBytes.Add(float64(st.Bytes))
-		if st.Entries > 0 {
-			n.metrics.Raft.BatchEntries.Observe(float64(st.Entries))
-		}
+	}
+	if st.Entries > 0 {
+		n.metrics.Raft.BatchEntries.Observe(float64(st.Entries))
 	}
 	n.inbox.push(event{kind: evWrote, seq: batch[len(batch)-1].Seq})
 	return nil

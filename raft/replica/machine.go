@@ -107,7 +107,7 @@ func NewMachine(core *raft.Core, newest raft.SnapshotMeta, boot uint64, nowMs in
 		heard:      map[raft.NodeID]uint64{},
 		seen:       seen{seq: map[uint64]uint64{}, asked: map[uint64]uint64{}},
 		reads:      reads{asked: map[uint64]*readGroup{}},
-		snapshot:   snapshotState{meta: newest, madeMs: nowMs, feeding: map[raft.NodeID]uint64{}, sending: map[raft.NodeID]uint64{}},
+		snapshot:   snapshotState{meta: newest, feeding: map[raft.NodeID]uint64{}, sending: map[raft.NodeID]uint64{}},
 		handed:     newest.Index,
 		handedTerm: newest.Term,
 		applied:    newest.Index,
@@ -123,7 +123,7 @@ func (m *Machine) Submit(b *Batch) {
 // start sets a batch on its way, for the first time or again.
 func (m *Machine) start(b *Batch) {
 	if b.entry == nil && (b.Reads == ReadsLocal || b.Reads == ReadsAsConfigured && m.limits.LocalReads) {
-		m.fx.Apply = append(m.fx.Apply, ApplyItem{Reads: []*Batch{b}})
+		m.readHere(b)
 		return
 	}
 	if b.entry == nil {

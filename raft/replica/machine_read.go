@@ -30,6 +30,27 @@ type reads struct {
 	id        uint64
 	asked     map[uint64]*readGroup // by the number given to the core
 	confirmed []confirmedRead
+
+	// The last entry that the log had at the start. A former life of this node may
+	// have shown everything up to it.
+	former struct{ index, term uint64 }
+	early  []*Batch // local reads from before the state was as new as it was then
+}
+
+// readHere serves a batch from the state as it is here, if that is not older than
+// what this node has shown before it was restarted.
+func (m *Machine) readHere(b *Batch) {
+	if m.asNewAsBefore() {
+		m.fx.Apply = append(m.fx.Apply, ApplyItem{Reads: []*Batch{b}})
+		return
+	}
+	m.reads.early = append(m.reads.early, b)
+}
+
+// asNewAsBefore: all that a former life can have shown has been handed over. It was
+// committed, so it precedes any committed entry of a later term.
+func (m *Machine) asNewAsBefore() bool {
+	return m.handed >= m.reads.former.index || m.handedTerm > m.reads.former.term
 }
 
 // startReads asks the core to confirm this turn's reads, all in one.
@@ -115,6 +136,10 @@ func (m *Machine) confirmed(states []raft.ReadState, failed []uint64) {
 	}
 	clear(m.reads.confirmed[len(kept):])
 	m.reads.confirmed = kept
+	if len(m.reads.early) > 0 && m.asNewAsBefore() {
+		m.fx.Apply = append(m.fx.Apply, ApplyItem{Reads: m.reads.early})
+		m.reads.early = nil
+	}
 }
 
 // expire answers the reads whose time is up. They did not happen.
@@ -127,6 +152,7 @@ func (r *reads) expire(upMs int64) {
 		return true
 	}
 	r.queue = slices.DeleteFunc(r.queue, late)
+	r.early = slices.DeleteFunc(r.early, late)
 	for _, id := range sortedKeys(r.asked) {
 		g := r.asked[id]
 		if g.batches = slices.DeleteFunc(g.batches, late); len(g.batches) == 0 {

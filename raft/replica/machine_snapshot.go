@@ -22,12 +22,13 @@ const (
 type snapshotState struct {
 	meta       raft.SnapshotMeta // newest durable one
 	fileBytes  int64
-	madeMs     int64
+	madeMs     int64  // UpMs when it was made, or last tried; below 0 before this process began
 	run        uint64 // numbers the attempts
 	running    bool
 	wanted     bool // someone asked for one
 	bytesSince int  // log bytes handed to the applier since the last began
-	// feeding has the index of the snapshot that a follower is being sent.
+	// feeding has the index of the snapshot that a follower is being sent, or was,
+	// until it has caught up with the newest one.
 	feeding map[raft.NodeID]uint64
 	sends   uint64                 // numbers the transfers
 	sending map[raft.NodeID]uint64 // the newest to each member
@@ -91,7 +92,7 @@ func (m *Machine) snapshotIfDue() {
 	if s.running || m.handed <= s.meta.Index {
 		return
 	}
-	old := m.limits.SnapshotAgeMs > 0 && m.NowMs-s.madeMs >= m.limits.SnapshotAgeMs
+	old := m.limits.SnapshotAgeMs > 0 && m.UpMs-s.madeMs >= m.limits.SnapshotAgeMs
 	if !s.wanted && !old && s.bytesSince < m.limits.SnapshotBytes {
 		return
 	}
@@ -129,7 +130,7 @@ func (m *Machine) SnapshotDone(run uint64, meta raft.SnapshotMeta, fileBytes int
 		return // overtaken by an installed snapshot
 	}
 	s.running = false
-	s.madeMs = m.NowMs
+	s.madeMs = m.UpMs
 	if !ok {
 		return
 	}
@@ -147,9 +148,13 @@ func (m *Machine) compactLog() {
 	upTo := snap.Index
 	logBytes := m.Core.LogBytes()
 	for _, p := range m.Core.Status().Peers {
+		if p.State == raft.StateReplicate && p.Match >= snap.Index {
+			delete(m.snapshot.feeding, p.ID)
+		}
+		fed := m.snapshot.feeding[p.ID] // until it is past what was written meanwhile
 		switch {
-		case p.State == raft.StateSnapshot && logBytes < feedingKeepFactor*m.limits.SnapshotBytes:
-			upTo = min(upTo, max(p.Match, m.snapshot.feeding[p.ID]))
+		case (p.State == raft.StateSnapshot || fed > 0 && p.Active) && logBytes < feedingKeepFactor*m.limits.SnapshotBytes:
+			upTo = min(upTo, max(p.Match, fed))
 		case p.State != raft.StateSnapshot && p.Active && logBytes < laggingKeepFactor*m.limits.SnapshotBytes:
 			upTo = min(upTo, p.Match)
 		}
@@ -169,6 +174,6 @@ func (m *Machine) install(meta raft.SnapshotMeta) {
 	m.handed, m.handedTerm = meta.Index, meta.Term
 	s := &m.snapshot
 	s.run++
-	s.running, s.meta, s.madeMs, s.bytesSince = false, meta, m.NowMs, 0
+	s.running, s.meta, s.madeMs, s.bytesSince = false, meta, m.UpMs, 0
 	m.fx.Apply = append(m.fx.Apply, ApplyItem{Install: &meta})
 }

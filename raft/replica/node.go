@@ -69,6 +69,7 @@ type Node struct {
 	transport *peer.Transport
 	waiters   []waiter     // of the loop
 	running   *snapshotRun // of the applier's goroutine
+	pauses    snapshotPauses
 	leader    leaderHint
 	led       leaderHint // the latest that was known
 	contact   uint64     // tick at which the leader or, on it, a majority was heard
@@ -158,7 +159,7 @@ func Open(c Config) (*Node, error) {
 		config: c, log: c.Log, metrics: c.Metrics, wal: log,
 		inbox: newQueue[event](), writes: newQueue[logItem](), applies: newQueue[ApplyItem](),
 		quit: make(chan struct{}), dead: make(chan struct{}), began: time.Now(),
-		probes:      map[raft.NodeID]*probe{},
+		probes: map[raft.NodeID]*probe{}, pauses: snapshotPauses{last: map[raft.NodeID]time.Duration{}},
 		leaderReads: c.Metrics.Raft.ReadIndexSeconds(metrics.ReadQuorum), followerReads: c.Metrics.Raft.ReadIndexSeconds(metrics.ReadFollower),
 	}
 	if rec.SnapshotFile != nil {
@@ -174,16 +175,22 @@ func Open(c Config) (*Node, error) {
 func (n *Node) newMachine(rec wal.Recovered) *Machine {
 	c := n.config
 	rng := newRand(c.Seed)
+	state := raft.State{HardState: rec.HardState, Snapshot: rec.Snapshot, Entries: rec.Entries}
 	core := raft.New(raft.Config{
 		ID: c.Identity.NodeID, Incarnation: c.Identity.Incarnation,
 		ElectionTicks: c.ElectionTicks, HeartbeatTicks: c.HeartbeatTicks,
 		MaxAppendBytes: maxAppendBytes, MaxInflightBytes: maxInflightBytes, MaxUncommittedBytes: maxUncommittedBytes,
 		DiskStallTicks: diskStallTicks, Rand: newRand(rng.Uint64()),
-	}, raft.State{HardState: rec.HardState, Snapshot: rec.Snapshot, Entries: rec.Entries})
-	return NewMachine(core, rec.Snapshot, rng.Uint64(), time.Now().UnixMilli(), rng, Limits{
+	}, state)
+	m := NewMachine(core, rec.Snapshot, rng.Uint64(), time.Now().UnixMilli(), rng, Limits{
 		TimeoutMs: c.CommandTimeout.Milliseconds(), LocalReads: c.LocalReads, Databases: c.Store.Databases,
 		SnapshotBytes: c.SnapshotBytes, SnapshotAgeMs: c.SnapshotInterval.Milliseconds(),
 	})
+	m.reads.former.index, m.reads.former.term = state.Last()
+	if f := n.newest.Load(); f != nil {
+		m.snapshot.madeMs = -max(0, time.Since(f.at).Milliseconds())
+	}
+	return m
 }
 
 func (n *Node) start(store *fsm.Store) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"syscall"
 	"time"
 
 	"redoubt/fsm"
@@ -39,25 +38,39 @@ func (n *Node) startSnapshot(run uint64, meta raft.SnapshotMeta) *snapshotRun {
 	n.wg.Go(func() {
 		began := time.Now()
 		file, err := n.writeSnapshot(r, meta)
-		n.metrics.Snapshot.Observe(metrics.SnapshotCreate, time.Since(began).Seconds(), err)
+		if !errors.Is(err, errSnapshotDropped) {
+			n.metrics.Snapshot.Observe(metrics.SnapshotCreate, time.Since(began).Seconds(), err)
+		}
+		roomMade := false
 		switch {
 		case err == nil:
 			n.noteSnapshot(&file)
 			n.log.Info("snapshot written", "event", "snapshot", "index", meta.Index, "term", meta.Term,
 				"bytes", file.Size, "seconds", time.Since(began).Seconds())
 		case errors.Is(err, errSnapshotDropped):
-		case errors.Is(err, syscall.ENOSPC):
+		case wal.IsPassing(err):
 			// The log is not touched by this; space may be freed.
-			n.log.Error("no space for a snapshot", "event", "snapshot", "index", meta.Index, "err", err)
-			if err := n.config.DataDir.ReleaseBallast(); err != nil {
-				n.fence(err)
-			}
+			n.log.Error("snapshot not written", "event", "snapshot", "index", meta.Index, "err", err)
+			roomMade = wal.IsFull(err) && n.releaseBallast()
 		default:
 			n.fence(err)
 		}
 		n.inbox.push(event{kind: evSnapshotDone, run: run, meta: meta, file: file, ok: err == nil})
+		if roomMade {
+			n.inbox.push(event{kind: evSnapshotWanted})
+		}
 	})
 	return r
+}
+
+// releaseBallast tells whether there was any.
+func (n *Node) releaseBallast() bool {
+	had := n.config.DataDir.HasBallast()
+	if err := n.config.DataDir.ReleaseBallast(); err != nil {
+		n.fence(err)
+		return false
+	}
+	return had
 }
 
 func (n *Node) writeSnapshot(r *snapshotRun, meta raft.SnapshotMeta) (wal.SnapshotFile, error) {
@@ -115,38 +128,6 @@ func (n *Node) drain(r *snapshotRun) {
 			return
 		}
 	}
-}
-
-// sendSnapshot streams the newest snapshot file to a follower.
-func (n *Node) sendSnapshot(to raft.NodeID, run uint64) {
-	began := time.Now()
-	done := func(ok bool) {
-		var err error
-		if !ok {
-			err = errSnapshotDropped
-		}
-		n.metrics.Snapshot.Observe(metrics.SnapshotSend, time.Since(began).Seconds(), err)
-		n.inbox.push(event{kind: evSnapshotSent, peer: to, run: run, ok: ok})
-	}
-	core := n.machine.Core
-	_, term := core.Leader()
-	meta := n.machine.snapshot.meta
-	msg := raft.Message{
-		Type: raft.MsgSnapshot, From: core.ID(), To: to, Term: term,
-		Incarnation: n.config.Identity.Incarnation, Snapshot: &meta,
-	}
-	n.wg.Go(func() {
-		file, ok, err := n.config.DataDir.LatestSnapshot()
-		if err != nil {
-			n.fence(err)
-		}
-		if err != nil || !ok {
-			done(false)
-			return
-		}
-		msg.Snapshot = &file.Meta
-		n.transport.SendSnapshot(msg, file, done)
-	})
 }
 
 // LoadSnapshot restores the keyspace from the snapshot file of that index, and

@@ -111,5 +111,6 @@
 // unconfirmed. When the connection breaks, or B closes it over a damaged chunk,
 // A dials again and goes on at the offset it is told. "-ERR <text>" tells A to
 // give this snapshot up: no room, or a file that does not verify, or a leader of
-// a later term sending one. A node takes in one snapshot at a time.
+// a later term sending one. If B had all of it by then, A reads its own file: the
+// damage may be there. A node takes in one snapshot at a time.
 package peer

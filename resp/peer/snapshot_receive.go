@@ -11,6 +11,7 @@ import (
 
 	"redoubt/raft"
 	"redoubt/resp"
+	"redoubt/wal"
 )
 
 const (
@@ -111,7 +112,7 @@ func (t *Transport) takeTurn(r *receipt) error {
 func (t *Transport) store(in *inbound, o offer) (err error) {
 	file, offset, err := t.config.DataDir.ReceiveSnapshot(o.id, *o.message.Snapshot, o.size)
 	if err != nil {
-		return t.reject(in, err)
+		return t.notStored(in, err)
 	}
 	defer file.Close()
 	t.config.Log.Info("receiving snapshot", "peer", in.from, "snapshot", o.id, "bytes", o.size, "offset", offset)
@@ -142,7 +143,7 @@ func (t *Transport) store(in *inbound, o offer) (err error) {
 // notStored tells a failing disk from a full one and from a damaged file.
 func (t *Transport) notStored(in *inbound, err error) error {
 	var failure syscall.Errno
-	if errors.As(err, &failure) && failure != syscall.ENOSPC && failure != syscall.EDQUOT {
+	if errors.As(err, &failure) && !wal.IsPassing(err) {
 		t.config.Handler.DiskFailed(fmt.Errorf("peer: snapshot from %s: %w", in.from, err))
 	}
 	return t.reject(in, err)

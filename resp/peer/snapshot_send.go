@@ -29,9 +29,16 @@ const (
 	filePatience = 10
 )
 
-// errRejected: the receiver will not have this snapshot, however often it is
-// sent.
-var errRejected = errors.New("the receiver rejected the snapshot")
+// ErrGivenUp: this node has ended the transfer itself. Another one to the same peer
+// has begun, the peer is no member any more, or the node stops.
+var ErrGivenUp = errors.New("peer: the transfer was given up")
+
+var (
+	// errRejected: the receiver will not have this snapshot, however often it is
+	// sent.
+	errRejected   = errors.New("the receiver rejected the snapshot")
+	errUnreadable = errors.New("the snapshot cannot be read")
+)
 
 // snapshotSend is one SendSnapshot.
 type snapshotSend struct {
@@ -47,9 +54,9 @@ type snapshotSend struct {
 // break where the receiver stopped. m is the MsgSnapshot that the receiver gets
 // when the file is durable there. A transfer to the same peer that is still
 // running is given up. done is called once, from another goroutine, unless
-// Close comes first; false means that the peer did not get the snapshot, or
-// did and could not say so.
-func (t *Transport) SendSnapshot(m raft.Message, f wal.SnapshotFile, done func(ok bool)) {
+// Close comes first; an error means that the peer did not get the snapshot, or
+// did and could not say so. It has been logged by then.
+func (t *Transport) SendSnapshot(m raft.Message, f wal.SnapshotFile, done func(err error)) {
 	if m.Type != raft.MsgSnapshot || m.Snapshot == nil {
 		panic(fmt.Sprintf("peer: not a snapshot message: %+v", m))
 	}
@@ -57,7 +64,7 @@ func (t *Transport) SendSnapshot(m raft.Message, f wal.SnapshotFile, done func(o
 	p := t.peers[m.To]
 	t.mu.Unlock()
 	if p == nil {
-		t.spawn(func() { done(false) })
+		t.spawn(func() { done(ErrGivenUp) })
 		return
 	}
 	s := &snapshotSend{peer: p, message: m, file: f, finished: make(chan struct{})}
@@ -74,7 +81,7 @@ func (t *Transport) SendSnapshot(m raft.Message, f wal.SnapshotFile, done func(o
 		if older != nil {
 			<-older.finished
 		}
-		ok := s.run(ctx)
+		err := s.run(ctx)
 		s.cancel()
 		p.mu.Lock()
 		if p.snapshot == s {
@@ -82,43 +89,64 @@ func (t *Transport) SendSnapshot(m raft.Message, f wal.SnapshotFile, done func(o
 		}
 		p.mu.Unlock()
 		close(s.finished)
-		done(ok)
+		done(err)
 	})
 	if !started {
 		s.cancel()
 	}
 }
 
-// run tries until the snapshot is there, is rejected, makes no more progress or
-// ctx ends.
-func (s *snapshotSend) run(ctx context.Context) bool {
+// run sends the snapshot and says how that ended.
+func (s *snapshotSend) run(ctx context.Context) error {
 	log := s.peer.t.config.Log.With("peer", s.peer.id, "snapshot", s.file.ID, "bytes", s.file.Size)
+	start := time.Now()
+	err := s.send(ctx)
+	if err == nil {
+		log.Info("snapshot sent", "seconds", time.Since(start).Seconds())
+		return nil
+	}
+	if ctx.Err() != nil {
+		return ErrGivenUp
+	}
+	log.Warn("snapshot not sent", "err", err)
+	if errors.Is(err, errUnreadable) || errors.Is(err, errRejected) && s.acked.Load() == s.file.Size {
+		s.check()
+	}
+	return err
+}
+
+// check looks at the node's own file: it could not be read, or a receiver that had
+// all of it did not take it. No other node would, and this one could not start with it.
+func (s *snapshotSend) check() {
+	if err := s.file.Check(); err != nil && !wal.IsPassing(err) {
+		s.peer.t.config.Handler.DiskFailed(fmt.Errorf("peer: snapshot for %s: %w", s.peer.id, err))
+	}
+}
+
+// send tries until the snapshot is there, is rejected, makes no more progress or
+// ctx ends.
+func (s *snapshotSend) send(ctx context.Context) error {
 	file, err := s.file.OpenRaw()
 	if err != nil {
-		log.Error("snapshot not sent", "err", err)
-		return false
+		return fmt.Errorf("%w: %w", errUnreadable, err)
 	}
 	defer file.Close()
-	start := time.Now()
 	var pause backoff
-	for failures := 0; failures < snapshotTries && ctx.Err() == nil; failures++ {
-		before := s.acked.Load()
-		if err = s.attempt(ctx, file); err == nil {
-			log.Info("snapshot sent", "seconds", time.Since(start).Seconds())
-			return true
+	for failures := 0; failures < snapshotTries; failures++ {
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		if errors.Is(err, errRejected) {
-			break
+		before := s.acked.Load()
+		err = s.attempt(ctx, file)
+		if err == nil || errors.Is(err, errRejected) || errors.Is(err, errUnreadable) {
+			return err
 		}
 		if s.acked.Load() > before {
 			failures, pause = 0, backoff{}
 		}
 		pause.wait(ctx)
 	}
-	if ctx.Err() == nil {
-		log.Warn("snapshot not sent", "err", err)
-	}
-	return false
+	return err
 }
 
 // attempt offers the snapshot on a new connection, learns how much of it the
@@ -175,7 +203,7 @@ func appendChunk(dst []byte, file io.ReaderAt, offset int64, n int) ([]byte, err
 	dst = append(dst, make([]byte, chunkHeaderBytes+n)...)
 	body := dst[start:]
 	if _, err := file.ReadAt(body[chunkHeaderBytes:], offset); err != nil {
-		return dst, fmt.Errorf("%w: read snapshot at %d: %w", errRejected, offset, err)
+		return dst, fmt.Errorf("%w at %d: %w", errUnreadable, offset, err)
 	}
 	binary.LittleEndian.PutUint64(body[crcBytes:], uint64(offset))
 	binary.LittleEndian.PutUint32(body, crc32.Checksum(body[crcBytes:], castagnoli))

@@ -3,6 +3,7 @@ package peer
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -157,10 +158,10 @@ func TestSnapshotTransfer(t *testing.T) {
 	n1.dials(t, n2)
 	f, payload := makeSnapshot(t, 5<<20)
 	for range 2 { // the second time it is there already
-		done := make(chan bool, 1)
-		n1.SendSnapshot(snapshotMessage("n2", f), f, func(ok bool) { done <- ok })
-		if !receive(t, done) {
-			t.Fatal("not sent")
+		done := make(chan error, 1)
+		n1.SendSnapshot(snapshotMessage("n2", f), f, func(err error) { done <- err })
+		if err := receive(t, done); err != nil {
+			t.Fatal(err)
 		}
 		m := receive(t, n2.messages)
 		if m.Type != raft.MsgSnapshot || m.From != "n1" || m.To != "n2" || m.Incarnation != incarnationOf("n1") || m.Term != 4 {
@@ -193,10 +194,10 @@ func TestSnapshotResumesWhereItBroke(t *testing.T) {
 	}
 	n1.SetMembers(p.member("n2"))
 	f, payload := makeSnapshot(t, 20<<20) // more than the second break and what is sent unconfirmed
-	done := make(chan bool, 1)
-	n1.SendSnapshot(snapshotMessage("n2", f), f, func(ok bool) { done <- ok })
-	if !receive(t, done) {
-		t.Fatal("not sent")
+	done := make(chan error, 1)
+	n1.SendSnapshot(snapshotMessage("n2", f), f, func(err error) { done <- err })
+	if err := receive(t, done); err != nil {
+		t.Fatal(err)
 	}
 	if m := receive(t, n2.messages); m.Type != raft.MsgSnapshot {
 		t.Errorf("got %+v", m)
@@ -233,10 +234,10 @@ func TestADamagedChunkIsSentAgain(t *testing.T) {
 	}
 	n1.SetMembers(p.member("n2"))
 	f, payload := makeSnapshot(t, 4<<20)
-	done := make(chan bool, 1)
-	n1.SendSnapshot(snapshotMessage("n2", f), f, func(ok bool) { done <- ok })
-	if !receive(t, done) {
-		t.Fatal("not sent")
+	done := make(chan error, 1)
+	n1.SendSnapshot(snapshotMessage("n2", f), f, func(err error) { done <- err })
+	if err := receive(t, done); err != nil {
+		t.Fatal(err)
 	}
 	expectSnapshot(t, n2, payload)
 	if first, second := receive(t, offsets), receive(t, offsets); first != 0 || second == 0 || second > 1<<20 {
@@ -244,8 +245,10 @@ func TestADamagedChunkIsSentAgain(t *testing.T) {
 	}
 }
 
+// The receiver does not take it, and the sender finds out that its disk is to blame.
 func TestASnapshotThatDoesNotVerifyIsRejected(t *testing.T) {
-	n1, n2 := start(t, "n1", "", nil), start(t, "n2", "", nil)
+	failures := make(chan error, 10)
+	n1, n2 := start(t, "n1", "", reportsTo(failures)), start(t, "n2", "", nil)
 	n1.dials(t, n2)
 	f, _ := makeSnapshot(t, 3<<20)
 	b, err := os.ReadFile(f.Path)
@@ -256,10 +259,14 @@ func TestASnapshotThatDoesNotVerifyIsRejected(t *testing.T) {
 	if err := os.WriteFile(f.Path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan bool, 1)
-	n1.SendSnapshot(snapshotMessage("n2", f), f, func(ok bool) { done <- ok })
-	if receive(t, done) {
-		t.Error("taken")
+	done := make(chan error, 1)
+	n1.SendSnapshot(snapshotMessage("n2", f), f, func(err error) { done <- err })
+	if err := receive(t, done); !errors.Is(err, errRejected) {
+		t.Errorf("sent: %v", err)
+	}
+	var damage *wal.CorruptError
+	if err := receive(t, failures); !errors.As(err, &damage) || damage.File != f.Path {
+		t.Errorf("the sender's disk has failed with %v", err)
 	}
 	expectNone(t, "message", n2.messages)
 	if _, ok, err := n2.config.DataDir.LatestSnapshot(); ok || err != nil {
@@ -274,16 +281,16 @@ func TestSnapshotSendsThatEnd(t *testing.T) {
 	n1 := start(t, "n1", "", func(c *Config) { c.HandshakeTimeout = patience })
 	done := make(chan string, 10)
 	send := func(to raft.NodeID, name string) {
-		n1.SendSnapshot(snapshotMessage(to, f), f, func(ok bool) { done <- fmt.Sprintf("%s %t", name, ok) })
+		n1.SendSnapshot(snapshotMessage(to, f), f, func(err error) { done <- fmt.Sprintf("%s %t", name, err == ErrGivenUp) })
 	}
 	send("nobody", "unknown")
-	if got := receive(t, done); got != "unknown false" {
+	if got := receive(t, done); got != "unknown true" {
 		t.Errorf("got %s", got)
 	}
 	n1.SetMembers([]raft.Member{{ID: "n2", PeerAddr: silent.Addr().String()}})
 	send("n2", "first")
 	send("n2", "second")
-	if got := receive(t, done); got != "first false" { // superseded
+	if got := receive(t, done); got != "first true" { // superseded
 		t.Errorf("got %s", got)
 	}
 	if s := n1.Peers()[0]; s.SnapshotSize != f.Size || s.SnapshotSent != 0 {
@@ -291,7 +298,7 @@ func TestSnapshotSendsThatEnd(t *testing.T) {
 	}
 	expectNone(t, "done", done)
 	n1.SetMembers(nil)
-	if got := receive(t, done); got != "second false" { // the member is gone
+	if got := receive(t, done); got != "second true" { // the member is gone
 		t.Errorf("got %s", got)
 	}
 }

@@ -44,8 +44,9 @@ type Handler struct {
 	// Stranger tells, at each attempt, that what answers at the address of a peer
 	// belongs to another cluster: it is in the wrong place, or this node is.
 	Stranger func(id raft.NodeID, reason string)
-	// DiskFailed tells that the disk refused a write or fsync of a snapshot that
-	// came in, for another reason than being full. The node has to stop.
+	// DiskFailed tells that the disk did not take a snapshot that came in, or has
+	// damaged or cannot read the one that is sent, for another reason than being
+	// full (wal.IsPassing). The node has to stop.
 	DiskFailed func(err error)
 	// SnapshotReceived tells how long a snapshot took to come in or, with an
 	// error, to break off; what is there by then is not sent again.
