@@ -1,5 +1,7 @@
 package raft
 
+import "slices"
+
 // electionTimeout: no leader was heard from, or the election came to nothing.
 func (c *Core) electionTimeout() {
 	c.becomeFollower() // an election is lost; the next timeout is drawn anew (§5.2)
@@ -17,12 +19,10 @@ func (c *Core) electionTimeout() {
 // mayCampaign: a voter that has left in the configuration in force may still be
 // needed until that is committed (thesis §4.2.2): perhaps nobody else has it.
 func (c *Core) mayCampaign() bool {
-	id := c.cfg.ID
-	me, _ := c.config().member(id)
-	if !me.votes() && c.configs.latestIndex() > c.log.commit {
-		me, _ = c.configs.before().member(id)
-	}
-	return me.votes() && !c.silent()
+	return !c.silent() && slices.ContainsFunc(c.configs.from(c.log.commit), func(p placedConfig) bool {
+		me, _ := p.config.member(c.cfg.ID)
+		return me.votes()
+	})
 }
 
 // preCampaign asks whether an election could be won before the term is touched

@@ -128,20 +128,19 @@ type placedConfig struct {
 func (h configHistory) latest() *Configuration { return &h[len(h)-1].config }
 func (h configHistory) latestIndex() uint64    { return h[len(h)-1].index }
 
-// before is the one that the latest has taken the place of, as far as it is
-// known.
-func (h configHistory) before() *Configuration { return &h[max(len(h)-2, 0)].config }
-
-func (h configHistory) at(index uint64) Configuration { return h.upTo(index).clone() }
-
-// upTo is the one in force at index.
-func (h configHistory) upTo(index uint64) *Configuration {
+// from is the one in force at index, and all that follow it.
+func (h configHistory) from(index uint64) configHistory {
 	i := len(h) - 1
 	for i > 0 && h[i].index > index {
 		i--
 	}
-	return &h[i].config
+	return h[i:]
 }
+
+func (h configHistory) at(index uint64) Configuration { return h.upTo(index).clone() }
+
+// upTo is the one in force at index.
+func (h configHistory) upTo(index uint64) *Configuration { return &h.from(index)[0].config }
 
 // note takes in the configurations among entries just appended.
 func (h configHistory) note(entries []Entry) configHistory {

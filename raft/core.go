@@ -278,6 +278,9 @@ func (c *Core) appendOwn(typ EntryType, data []byte) uint64 {
 	c.appendEntries([]Entry{{Index: c.log.last() + 1, Term: c.term, Type: typ, Data: data}})
 	if typ == EntryConfig {
 		c.trackMembers()
+		// Whoever is left may be enough, and nobody may be left whose next echo would
+		// say so. What is committed by now was so when the round began.
+		c.confirmReads()
 	}
 	return c.log.last()
 }

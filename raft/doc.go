@@ -54,7 +54,8 @@
 // # Messages
 //
 // All carry From, To, From's Incarnation and Term. A reply with a higher term
-// and Reject answers any message of an old term.
+// and Reject answers MsgPreVote, MsgVote, MsgAppend, MsgSnapshot and MsgHeartbeat of
+// an old term.
 //
 //	type             fields
 //	MsgPreVote       Term = own + 1 (proposed); LogIndex, LogTerm: last entry; Round: the asker's process
@@ -159,7 +160,7 @@
 // two configurations that are not joint changes no voter. Let entry e be
 // committed in term T by a leader with configuration C, and let U be the first
 // later term whose leader lacks e. Every configuration but the last in a leader's
-// log is committed. So the configuration C′ by which U's leader was elected is C,
+// log is committed, or has the voters of the last (it records incarnations). So the configuration C′ by which U's leader was elected is C,
 // adjacent to it, or further on. In the first two cases its majority meets that
 // of e, in a voter that has e, and grants only to those who have it too (§5.4.1).
 // In the last case what lies between C and C′ was appended behind e by leaders

@@ -64,8 +64,9 @@ func (c *Core) tickTransfer() {
 
 // handOverStalledDisk: the cluster goes on while a majority of the others has
 // working disks, but reads of what is only committed elsewhere wait for ours.
-// A voter that has acknowledged what our disk has not is better placed. When
-// all disks are slow there is none, and leadership stays.
+// A voter that has acknowledged what our disk has not is better placed, if it can be
+// elected and commit without our disk. When all disks are slow there is none, and
+// leadership stays, with which reads go on.
 func (c *Core) handOverStalledDisk() {
 	if c.cfg.DiskStallTicks == 0 || len(c.log.writes) == 0 || c.ticks < c.lead.stallTick {
 		return
@@ -74,7 +75,13 @@ func (c *Core) handOverStalledDisk() {
 	if c.ticks-oldest.tick <= uint64(c.cfg.DiskStallTicks) {
 		return
 	}
-	if to := c.bestTarget(oldest.last); to != "" {
+	there := c.config().quorumValue(func(id NodeID) uint64 {
+		if p := c.lead.progress[id]; p != nil {
+			return p.match
+		}
+		return 0 // our disk
+	})
+	if to := c.bestTarget(oldest.last); to != "" && there >= oldest.last {
 		c.lead.stallTick = c.ticks + uint64(c.cfg.DiskStallTicks+c.cfg.ElectionTicks)
 		_ = c.TransferLeadership(to) // to is a voter and none is under way
 	}
