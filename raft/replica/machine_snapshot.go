@@ -22,7 +22,7 @@ const (
 type snapshotState struct {
 	meta       raft.SnapshotMeta // newest durable one
 	fileBytes  int64
-	madeMs     int64
+	madeMs     int64  // UpMs when it was made, or last tried; below 0 before this process began
 	run        uint64 // numbers the attempts
 	running    bool
 	wanted     bool // someone asked for one
@@ -92,7 +92,7 @@ func (m *Machine) snapshotIfDue() {
 	if s.running || m.handed <= s.meta.Index {
 		return
 	}
-	old := m.limits.SnapshotAgeMs > 0 && m.NowMs-s.madeMs >= m.limits.SnapshotAgeMs
+	old := m.limits.SnapshotAgeMs > 0 && m.UpMs-s.madeMs >= m.limits.SnapshotAgeMs
 	if !s.wanted && !old && s.bytesSince < m.limits.SnapshotBytes {
 		return
 	}
@@ -130,7 +130,7 @@ func (m *Machine) SnapshotDone(run uint64, meta raft.SnapshotMeta, fileBytes int
 		return // overtaken by an installed snapshot
 	}
 	s.running = false
-	s.madeMs = m.NowMs
+	s.madeMs = m.UpMs
 	if !ok {
 		return
 	}
@@ -174,6 +174,6 @@ func (m *Machine) install(meta raft.SnapshotMeta) {
 	m.handed, m.handedTerm = meta.Index, meta.Term
 	s := &m.snapshot
 	s.run++
-	s.running, s.meta, s.madeMs, s.bytesSince = false, meta, m.NowMs, 0
+	s.running, s.meta, s.madeMs, s.bytesSince = false, meta, m.UpMs, 0
 	m.fx.Apply = append(m.fx.Apply, ApplyItem{Install: &meta})
 }
