@@ -168,7 +168,7 @@ func TestGuessesAreSlow(t *testing.T) {
 func TestConnectionsAreBounded(t *testing.T) {
 	p := start(t, options{})
 	var last net.Conn
-	for range maxConns + 1 {
+	for range MaxConns + 1 {
 		near, far := net.Pipe()
 		defer near.Close()
 		p.countConns(far, http.StateNew)
@@ -177,7 +177,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	if _, err := last.Write([]byte("x")); err == nil {
 		t.Error("one connection too many is open")
 	}
-	for range maxConns + 1 {
+	for range MaxConns + 1 {
 		p.countConns(last, http.StateClosed)
 	}
 	if n := p.conns.Load(); n != 0 {

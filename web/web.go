@@ -43,8 +43,8 @@ type Server struct {
 }
 
 const (
-	// maxConns bounds the connections; more are closed at once.
-	maxConns = 512
+	// MaxConns bounds the connections of a port; more are closed at once.
+	MaxConns = 512
 	// maxHeaderBytes bounds the head of a request: a key of some kilobytes, three
 	// times as long when it is encoded, has to fit.
 	maxHeaderBytes = 64 << 10
@@ -85,7 +85,7 @@ func (s *Server) Close() error {
 func (s *Server) countConns(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
-		if s.conns.Add(1) > maxConns {
+		if s.conns.Add(1) > MaxConns {
 			_ = c.Close()
 		}
 	case http.StateClosed, http.StateHijacked:

@@ -39,6 +39,13 @@ func runNode(ctx context.Context, args []string, disk func(dataDir string) wal.F
 	for _, w := range c.warnings() {
 		log.Warn(w, "event", "config")
 	}
+	limit, err := openFilesLimit()
+	if err == nil {
+		err = c.fitClients(limit, log)
+	}
+	if err != nil {
+		return usageError(stderr, err, "redoubt help serve")
+	}
 	limitMemory(log)
 	if err := serve(ctx, c, disk(c.DataDir), log, stdout); err != nil {
 		log.Error("stopped", "event", "stop", "err", err)
