@@ -53,7 +53,9 @@ type MemberChange struct {
 
 // ChangeMembers begins a change (leader). It is complete when the configuration
 // in force is not joint any more and committed, at the index returned or later.
-// What is so already is no change and no error.
+// What is so already is no change and no error. That it is so still the leader learns
+// when an entry without a command is committed behind the question: another may lead,
+// and have changed it.
 //
 // One change is under way at a time: ErrChanging may be tried again.
 func (c *Core) ChangeMembers(ch MemberChange) (uint64, error) {
@@ -68,7 +70,7 @@ func (c *Core) ChangeMembers(ch MemberChange) (uint64, error) {
 	case err != nil:
 		return 0, err
 	case slices.Equal(next.Members, c.config().Members):
-		return c.configs.latestIndex(), nil
+		return c.appendOwn(EntryNoOp, nil), nil
 	case !c.settled() || c.config().Joint():
 		return 0, ErrChanging
 	case next.Joint() && !ch.Force && !c.upHolds(&next):

@@ -11,7 +11,7 @@ type EntryType uint8
 
 const (
 	EntryCommand EntryType = iota + 1 // Data is the state machine's
-	EntryNoOp                         // appended by a new leader, no Data
+	EntryNoOp                         // by which a leader learns that it leads, no Data
 	EntryConfig                       // Data is an encoded Configuration
 )
 

@@ -23,6 +23,7 @@ type client struct {
 	replies []byte
 	last    [2]int64 // when the newest bytes arrive: there, back
 	done    bool
+	outcome outcome // of the newest operation
 }
 
 // operation is one command of a client.
@@ -193,7 +194,7 @@ func (c *client) receive(b []byte) {
 }
 
 func (c *client) settle(op *operation, o outcome) {
-	op.outcome, op.ret = o, c.w.moment()
+	op.outcome, op.ret, c.outcome = o, c.w.moment(), o
 	switch o {
 	case outcomeDone:
 		c.w.Stats.Operations++

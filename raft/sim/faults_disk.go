@@ -50,18 +50,20 @@ func (w *World) diskFault(f Fault, n *node) func() {
 		n.disk.capacity = n.disk.used + f.Arg
 		return func() { n.disk.capacity = 0; n.start() }
 	}
-	op := map[FaultKind]diskOp{
-		FaultReadError: opRead, FaultWriteError: opWrite, FaultSyncError: opSync, FaultMetaError: opMeta,
+	ops := map[FaultKind][]diskOp{
+		FaultReadError: {opRead}, FaultWriteError: {opWrite}, FaultSyncError: {opSync, opSyncDir}, FaultMetaError: {opMeta, opRename},
 	}[f.Kind]
 	left := f.Arg
 	n.disk.failOp = func(o diskOp, _ string) error {
-		if o != op {
+		if !slices.Contains(ops, o) {
 			return nil
 		}
 		if left--; left != 0 {
 			return nil
 		}
 		w.mark(MarkDiskErrorInjected)
+		w.markIf(o == opRename, MarkDiskErrorAtRename)
+		w.markIf(o == opSyncDir, MarkDiskErrorAtSyncDir)
 		return injected{syscall.EIO}
 	}
 	return func() { n.disk.failOp = nil; n.start() }

@@ -103,6 +103,8 @@ const (
 	MarkCutAtSnapshot
 	MarkDiskStall
 	MarkDiskErrorInjected
+	MarkDiskErrorAtRename
+	MarkDiskErrorAtSyncDir
 	MarkDiskErrorStops
 	MarkDiskErrorOnLeader
 	MarkDiskErrorInRecovery
@@ -236,6 +238,8 @@ var markNames = [markCount]string{
 	MarkCutAtSnapshot:               "the power goes when a snapshot is durable, before the node knows",
 	MarkDiskStall:                   "a disk hangs",
 	MarkDiskErrorInjected:           "a disk fails",
+	MarkDiskErrorAtRename:           "a rename fails",
+	MarkDiskErrorAtSyncDir:          "the fsync of a directory fails",
 	MarkDiskErrorStops:              "a node stops after a disk error",
 	MarkDiskErrorOnLeader:           "a leader stops after a disk error",
 	MarkDiskErrorInRecovery:         "a node finds its disk failing as it starts",

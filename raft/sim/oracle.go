@@ -54,6 +54,7 @@ type view struct {
 	term    uint64                 // leader of this term, 0 = not leading
 	handed  uint64                 // newest entry handed to the applier, in this life
 	votes   map[uint64]raft.NodeID // durable ever, by term
+	wiped   logView                // what a lost disk had: acknowledgements of it may still count
 	// unfinished snapshots that were there when this life began
 	unfinished int
 }
@@ -307,7 +308,7 @@ func (o *oracle) committed(n *node, v *view, e *raft.Entry) {
 			copies++
 		}
 	}
-	if !o.anyLost() && !o.onQuorum(e.Index, chain) {
+	if !o.onQuorum(e.Index, chain) {
 		o.w.fail("durable commits", "%s applies entry %d, which is on %d disks, and these are no majority of %v", n.id, e.Index, copies, o.deciding(e.Index))
 	}
 	if e.Type == raft.EntryConfig {
@@ -315,12 +316,6 @@ func (o *oracle) committed(n *node, v *view, e *raft.Entry) {
 	}
 	o.committedOrigin(e)
 	o.committedMarks(n, v, e, copies)
-}
-
-// anyLost: what a lost disk has acknowledged still counts for the leader, though
-// it is no copy any more.
-func (o *oracle) anyLost() bool {
-	return slices.ContainsFunc(o.w.nodes, func(n *node) bool { return n.lost || n.damaged })
 }
 
 // writing notes what a frame will make of the disk if it gets there.
@@ -363,7 +358,10 @@ func (o *oracle) recordedEverywhere() bool {
 }
 
 // wiped is told that a node has an empty disk now.
-func (o *oracle) wiped(n *node) { o.views[n.index] = view{votes: map[uint64]raft.NodeID{}} }
+func (o *oracle) wiped(n *node) {
+	v := &o.views[n.index]
+	*v = view{votes: map[uint64]raft.NodeID{}, wiped: v.durable}
+}
 
 // allEqual compares the states of all nodes, key by key, when they have applied
 // the same log.

@@ -43,7 +43,10 @@ func (o *oracle) deciding(index uint64) []raft.Configuration {
 // onQuorum: an entry is on the disks of a majority, of both if need be.
 func (o *oracle) onQuorum(index, chain uint64) bool {
 	return slices.ContainsFunc(o.deciding(index), func(c raft.Configuration) bool {
-		return c.HasQuorum(func(m raft.Member) bool { return o.views[o.w.node(m.ID).index].durable.at(index) == chain })
+		return c.HasQuorum(func(m raft.Member) bool {
+			v := &o.views[o.w.node(m.ID).index]
+			return v.durable.at(index) == chain || v.wiped.at(index) == chain
+		})
 	})
 }
 

@@ -22,7 +22,7 @@ func (o *oracle) recovered(n *node, rec wal.Recovered) {
 		e := &rec.Entries[i]
 		o.match(n, entryID{e.Index, e.Term}, found.at(e.Index))
 	}
-	if !n.damaged && !o.mayBeFound(v, &found, rec.Snapshot.Index) {
+	if !o.mayBeFound(v, &found, rec.Snapshot.Index) {
 		o.w.fail("exact recovery", "%s finds term %d vote %q and %d entries; durable were term %d vote %q and %d entries; being written: %d writes",
 			n.id, found.hard.Term, found.hard.Vote, found.last(), v.durable.hard.Term, v.durable.hard.Vote, v.durable.last(), len(v.pending))
 	}
@@ -30,7 +30,7 @@ func (o *oracle) recovered(n *node, rec wal.Recovered) {
 	for i := range v.pending {
 		commit = min(commit, v.pending[i].HardState.Commit)
 	}
-	if found.hard.Commit < commit && !n.damaged {
+	if found.hard.Commit < commit {
 		o.w.fail("exact recovery", "%s finds commit index %d, durable was %d", n.id, found.hard.Commit, commit)
 	}
 	if found.hard.Vote != "" {

@@ -80,7 +80,8 @@ func (o *oracle) committedOrigin(e *raft.Entry) {
 	}
 	c := o.origins[origin]
 	if c == nil {
-		return // its node is gone
+		o.w.fail("at most once", "the batch committed at index %d is nobody's", e.Index)
+		return
 	}
 	c.committedAt, c.index = o.w.moment(), e.Index
 	if c.commits++; c.commits > 1 {

@@ -139,10 +139,12 @@ func (w *World) heal() {
 const settleElections = 40
 
 // recover waits until the cluster is well: a leader, everybody equal, every
-// client answered.
+// client answered, and a write taken by each member.
 func (w *World) recover() {
 	k := &w.plan.Knobs
-	slack := 2*k.ClientTimeoutMs*1000 + k.TimeoutMs*1000 + 4_000_000
+	slack := 2*k.ClientTimeoutMs*1000 + 2*k.TimeoutMs*1000 + 6_000_000
+	writesFrom := w.nowUs + 1_500_000 // every node has looked at its disk by then
+	var last lastWrites
 	leaderBy := w.nowUs + 10*k.electionUs() + 4_000_000
 	limit := w.nowUs + settleElections*k.electionUs() + slack
 	led := false
@@ -155,7 +157,7 @@ func (w *World) recover() {
 			w.fail("liveness", "no leader %d election timeouts after healing: %s", 10, w.standing())
 			return
 		}
-		if led && w.settled() {
+		if led && w.nowUs >= writesFrom && w.settled() && last.done(w) {
 			w.oracle.allEqual()
 			w.oracle.calm()
 			w.marksAtEnd()
