@@ -441,7 +441,8 @@ func (n *Node) Transfer(ctx context.Context, to raft.NodeID) error {
 // TakeSnapshot asks for a snapshot and waits until there is one that covers all
 // that was applied when it was called.
 func (n *Node) TakeSnapshot(ctx context.Context) error {
-	want := n.Status().Applied
+	now := n.Status()
+	want := max(now.Applied, now.StateHashIndex) // the applier knows first
 	n.inbox.push(event{kind: evSnapshotWanted})
 	return n.await(ctx, func(s *Status) bool { return s.SnapshotIndex >= want })
 }
