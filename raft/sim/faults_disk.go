@@ -91,7 +91,9 @@ func (w *World) damage(f Fault, n *node) func() {
 	// The very last frame after an unclean stop looks like one that was never
 	// finished (wal/doc.go, "Not seen"); nobody can tell, so it is left alone.
 	limit := len(target.data)
-	if segments := n.disk.files(dataDir + "/wal/"); len(segments) > 0 && name == segments[len(segments)-1] {
+	segments := n.disk.files(dataDir + "/wal/")
+	newest := len(segments) > 0 && name == segments[len(segments)-1]
+	if newest {
 		limit = max(0, bytes.LastIndex(target.data, []byte{0xa5, 0xb3, 0xd2, 0x9f}))
 	}
 	switch f.Kind {
@@ -102,6 +104,9 @@ func (w *World) damage(f Fault, n *node) func() {
 		target.data[rng.IntN(limit)] ^= byte(1 + rng.IntN(255))
 		target.durable = slices.Clone(target.data)
 	case FaultLoseFile:
+		if newest { // it leaves no gap either
+			return n.start
+		}
 		delete(n.disk.names, name)
 		delete(n.disk.durable, name)
 	case FaultMisdirect:
