@@ -72,7 +72,8 @@ func TestBenchAgainstANode(t *testing.T) {
 	c.startAll()
 	dir := t.TempDir()
 	base := []string{"--addr", c.nodes[0].addr, "--requests", "2000", "--warmup", "0s", "--keys", "100", "--connections", "5"}
-	files := []string{"--csv", filepath.Join(dir, "a.csv"), "--svg", filepath.Join(dir, "a.svg")}
+	// At this rate it takes two seconds at least: enough for a chart over time.
+	files := []string{"--rate", "1000", "--csv", filepath.Join(dir, "a.csv"), "--svg", filepath.Join(dir, "a.svg")}
 
 	var out, errs bytes.Buffer
 	if code := runBench(t.Context(), append(base, files...), &out, &errs); code != exitOK {
