@@ -159,12 +159,14 @@
 // majority of the voters before and by one of those after, and what is between
 // two configurations that are not joint changes no voter. Let entry e be
 // committed in term T by a leader with configuration C, and let U be the first
-// later term whose leader lacks e. Every configuration but the last in a leader's
-// log is committed, or has the voters of the last (it records incarnations). So the configuration C′ by which U's leader was elected is C,
+// later term whose leader lacks e. Every configuration but the last in a
+// leader's log is committed, or has the voters of the last (it records
+// incarnations). So the configuration C′ by which U's leader was elected is C,
 // adjacent to it, or further on. In the first two cases its majority meets that
-// of e, in a voter that has e, and grants only to those who have it too (§5.4.1).
-// In the last case what lies between C and C′ was appended behind e by leaders
-// before U, which had e, and is committed; C′ follows e in any log that has it.
+// of e, in a voter that has e, and grants only to those who have it too
+// (§5.4.1). In the last case what lies between C and C′ was appended behind e
+// by leaders before U, which had e, and is committed; C′ follows e in any log
+// that has it.
 // Hence no leader lacks e. The same holds of a majority that has echoed a round
 // of reads: whoever was elected before the round began is known to one of them.
 //

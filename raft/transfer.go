@@ -76,10 +76,10 @@ func (c *Core) handOverStalledDisk() {
 		return
 	}
 	there := c.config().quorumValue(func(id NodeID) uint64 {
-		if p := c.lead.progress[id]; p != nil {
-			return p.match
+		if id == c.cfg.ID {
+			return 0 // our disk has it not
 		}
-		return 0 // our disk
+		return c.lead.progress[id].match
 	})
 	if to := c.bestTarget(oldest.last); to != "" && there >= oldest.last {
 		c.lead.stallTick = c.ticks + uint64(c.cfg.DiskStallTicks+c.cfg.ElectionTicks)
