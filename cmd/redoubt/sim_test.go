@@ -45,6 +45,27 @@ func TestSimGivesTheSameRunEverywhere(t *testing.T) {
 	}
 }
 
+// The first example of docs/SIMULATION.md is what a reader gets, but for the speed.
+func TestSimulationExample(t *testing.T) {
+	page, err := os.ReadFile("../../docs/SIMULATION.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	example := regexp.MustCompile(`(?m)^\$ redoubt sim (.*)\n(seeds .*)$`).FindStringSubmatch(string(page))
+	if example == nil {
+		t.Fatal("docs/SIMULATION.md has no example")
+	}
+	var out, errs bytes.Buffer
+	if code := runSim(t.Context(), strings.Fields(example[1]), &out, &errs); code != exitOK {
+		t.Fatalf("code %d: %s%s", code, &out, &errs)
+	}
+	speed := regexp.MustCompile(`seeds per second [0-9.]+`)
+	got, want := speed.ReplaceAllString(strings.TrimSpace(out.String()), ""), speed.ReplaceAllString(example[2], "")
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 // TestSimReportsAViolation: a plan that cannot succeed ends with exit code 1, the
 // command that shows it again, and a smaller plan that fails alike.
 func TestSimReportsAViolation(t *testing.T) {
